@@ -1,0 +1,451 @@
+-- Times are integer milliseconds since the epoch (UTC). Hashes are lower-case hex SHA-256.
+-- JSON columns hold one document that src/schemas.ts (or the named module) parses.
+
+CREATE TABLE profiles (
+  id INTEGER PRIMARY KEY,
+  root_path TEXT NOT NULL UNIQUE,              -- real path of the profile's home: its identity
+  name TEXT NOT NULL,                          -- a label; renaming a profile changes nothing else
+  target_relpath TEXT NOT NULL DEFAULT 'SOUL.md',
+  proposer TEXT CHECK (proposer IS NULL OR json_valid(proposer)),
+  judge TEXT CHECK (judge IS NULL OR json_valid(judge)),
+  budget_usd REAL CHECK (budget_usd IS NULL OR budget_usd > 0),
+  budget_tokens INTEGER CHECK (budget_tokens IS NULL OR budget_tokens > 0),
+  disclosure_accepted_at INTEGER,              -- when a person agreed to who sees which text
+  enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+  paused_at INTEGER,
+  pause_reason TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE baselines (
+  id INTEGER PRIMARY KEY,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  experiment_id INTEGER REFERENCES experiments (id),
+  file TEXT NOT NULL,
+  content_sha256 TEXT NOT NULL,
+  evidence_fingerprint TEXT,
+  pass_rate REAL,
+  effect REAL,                                 -- fresh estimate of the live window, in [-1, 1]
+  interval_low REAL,
+  interval_high REAL,
+  groups INTEGER,
+  epochs INTEGER,
+  metrics TEXT CHECK (metrics IS NULL OR json_valid(metrics)),
+  recorded_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE experiments (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  profile TEXT NOT NULL,
+  target_profile_root TEXT NOT NULL,
+  target_relpath TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'proposed'
+    CHECK (state IN ('proposed', 'approved', 'live', 'verified', 'reverted', 'rejected')),
+
+  -- the edit; null while it is being drafted
+  operation TEXT CHECK (operation IN ('rewrite', 'insert', 'delete')),
+  sentence_number INTEGER,
+  sentence_before TEXT,
+  sentence_after TEXT,
+  rationale TEXT,
+  diff TEXT NOT NULL DEFAULT '',
+  edit_key TEXT,                               -- normalised; the same edit tried again has the same key
+  base_content BLOB,
+  base_sha256 TEXT,
+  candidate_content BLOB,
+  candidate_sha256 TEXT,
+  changed_hunks INTEGER,
+  added_lines INTEGER,
+  removed_lines INTEGER,
+  sentence_delta_count INTEGER,
+  target_span TEXT CHECK (target_span IS NULL OR json_valid(target_span)),
+  proposer_model TEXT,                         -- 'human' for a person's own sentence
+  judge_model TEXT,
+
+  -- evidence
+  verdict TEXT CHECK (verdict IN ('keep', 'discard', 'undecided')),
+  verdict_reason TEXT,
+  verdict_detail TEXT CHECK (verdict_detail IS NULL OR json_valid(verdict_detail)),
+  offline_score REAL,                          -- candidate's holdout pass rate at the verdict
+  live_score REAL,                             -- candidate's pass rate in the live window's fresh run
+  evidence_fingerprint TEXT,
+  cost_usd REAL,
+  tokens INTEGER,
+
+  -- decisions
+  approved_by TEXT,
+  approved_at INTEGER,
+  approval_override_reason TEXT,
+  auto_revert_agreed INTEGER NOT NULL DEFAULT 0 CHECK (auto_revert_agreed IN (0, 1)),
+  rejected_by TEXT,
+  rejected_at INTEGER,
+  rejection_reason TEXT,
+
+  -- git provenance
+  profile_git_root TEXT,
+  base_blob_sha TEXT,
+  base_commit_sha TEXT,
+  apply_commit_sha TEXT,
+  revert_commit_sha TEXT,
+  dirty_before_apply INTEGER CHECK (dirty_before_apply IN (0, 1)),
+  git_note TEXT,                               -- why there is no commit, when there is none
+
+  -- live window
+  applied_at INTEGER,
+  live_sessions_target INTEGER CHECK (live_sessions_target IS NULL OR live_sessions_target > 0),
+  live_sessions_observed INTEGER NOT NULL DEFAULT 0,
+  live_deadline_at INTEGER,
+  live_extensions INTEGER NOT NULL DEFAULT 0,
+  live_note TEXT,                              -- what the window waits for, in words
+  manual_conflict_detected INTEGER NOT NULL DEFAULT 0 CHECK (manual_conflict_detected IN (0, 1)),
+  verified_at INTEGER,
+  reverted_at INTEGER,
+  closing_reason TEXT,
+  baseline_id INTEGER REFERENCES baselines (id),
+
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  CHECK (state <> 'rejected' OR rejected_at IS NOT NULL),
+  CHECK (state NOT IN ('approved', 'live', 'verified') OR approved_at IS NOT NULL),
+  CHECK (state NOT IN ('live', 'verified') OR applied_at IS NOT NULL),
+  CHECK (state <> 'verified' OR verified_at IS NOT NULL),
+  CHECK (state <> 'reverted' OR reverted_at IS NOT NULL)
+) STRICT;
+
+CREATE UNIQUE INDEX experiments_one_in_flight ON experiments (profile_id)
+  WHERE state IN ('proposed', 'approved', 'live');
+CREATE INDEX experiments_by_edit ON experiments (profile_id, edit_key);
+
+CREATE TABLE experiment_state_transitions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  experiment_id INTEGER NOT NULL REFERENCES experiments (id),
+  from_state TEXT CHECK (from_state IN ('proposed', 'approved', 'live', 'verified', 'reverted', 'rejected')),
+  to_state TEXT NOT NULL CHECK (to_state IN ('proposed', 'approved', 'live', 'verified', 'reverted', 'rejected')),
+  actor TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX transitions_by_experiment ON experiment_state_transitions (experiment_id, id);
+
+CREATE TRIGGER transitions_are_never_changed BEFORE UPDATE ON experiment_state_transitions
+BEGIN SELECT RAISE(ABORT, 'experiment_state_transitions is append-only'); END;
+CREATE TRIGGER transitions_are_never_deleted BEFORE DELETE ON experiment_state_transitions
+BEGIN SELECT RAISE(ABORT, 'experiment_state_transitions is append-only'); END;
+
+CREATE TABLE scenarios (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  name TEXT NOT NULL,
+  split TEXT NOT NULL CHECK (split IN ('train', 'holdout')),
+  group_name TEXT NOT NULL,                    -- the unit of the gate; a lone scenario is its own group
+  spec TEXT NOT NULL CHECK (json_valid(spec)), -- ScenarioSpec
+  content_sha256 TEXT NOT NULL,
+  real_tools_confirmed_by TEXT,
+  first_used_at INTEGER,                       -- once set, an edit makes a new row
+  replaced_by INTEGER REFERENCES scenarios (id),
+  created_at INTEGER NOT NULL,
+  deleted_at INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX scenarios_one_name ON scenarios (profile_id, name) WHERE deleted_at IS NULL;
+
+CREATE TRIGGER scenarios_used_are_never_rewritten BEFORE UPDATE OF spec, split, group_name, name ON scenarios
+WHEN OLD.first_used_at IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'a scenario that was used in an evaluation is never rewritten'); END;
+CREATE TRIGGER scenarios_used_are_never_deleted BEFORE DELETE ON scenarios
+WHEN OLD.first_used_at IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'a scenario that was used in an evaluation is kept'); END;
+
+CREATE TABLE eval_runs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  experiment_id INTEGER REFERENCES experiments (id),
+  purpose TEXT NOT NULL CHECK (purpose IN ('train_baseline', 'selection', 'live_window', 'calibration')),
+  state TEXT NOT NULL DEFAULT 'planned'
+    CHECK (state IN ('planned', 'running', 'interrupted', 'finished', 'failed', 'cancelled')),
+  plan TEXT NOT NULL CHECK (json_valid(plan)), -- EvalPlan, immutable, scenario snapshots included
+  plan_sha256 TEXT NOT NULL,
+  incumbent_sha256 TEXT NOT NULL,
+  candidate_sha256 TEXT,
+  proposer_model TEXT,
+  judge_model TEXT,
+  judge_run_id TEXT,
+  evidence_fingerprint TEXT,
+  fingerprint_detail TEXT CHECK (fingerprint_detail IS NULL OR json_valid(fingerprint_detail)),
+  decision TEXT CHECK (decision IS NULL OR json_valid(decision)),
+  estimated_usd REAL,
+  estimated_tokens INTEGER,
+  failure TEXT,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER
+) STRICT;
+
+CREATE INDEX eval_runs_by_experiment ON eval_runs (experiment_id, id);
+
+CREATE TRIGGER eval_plans_are_immutable BEFORE UPDATE OF plan, plan_sha256 ON eval_runs
+BEGIN SELECT RAISE(ABORT, 'the plan of an eval run is immutable'); END;
+
+CREATE TABLE trials (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  eval_run_id INTEGER NOT NULL REFERENCES eval_runs (id),
+  scenario_id INTEGER NOT NULL REFERENCES scenarios (id),
+  arm TEXT NOT NULL CHECK (arm IN ('incumbent', 'candidate')),
+  epoch INTEGER NOT NULL CHECK (epoch >= 1),
+  attempt INTEGER NOT NULL DEFAULT 1 CHECK (attempt >= 1), -- of the pair: infra in either arm starts a new attempt
+  slot INTEGER NOT NULL,
+  position INTEGER NOT NULL CHECK (position IN (1, 2)),    -- which of the pair's two runs came first
+  outcome TEXT NOT NULL CHECK (outcome IN ('pass', 'fail', 'infra')),
+  infra_reason TEXT,
+  checks TEXT NOT NULL CHECK (json_valid(checks)),
+  tool_calls TEXT NOT NULL CHECK (json_valid(tool_calls)),
+  response TEXT,
+  judge_rationale TEXT,
+  session_id TEXT,
+  model TEXT,
+  api_calls INTEGER,
+  input_tokens INTEGER,
+  output_tokens INTEGER,
+  total_tokens INTEGER,
+  cost_usd REAL,
+  cost_source TEXT,
+  duration_ms INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  finished_at INTEGER NOT NULL,
+  UNIQUE (eval_run_id, scenario_id, epoch, arm, attempt),
+  CHECK ((outcome = 'infra') = (infra_reason IS NOT NULL))
+) STRICT;
+
+CREATE TABLE experiment_scenario_results (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  experiment_id INTEGER NOT NULL REFERENCES experiments (id),
+  eval_run_id INTEGER NOT NULL REFERENCES eval_runs (id),
+  scenario_id INTEGER NOT NULL REFERENCES scenarios (id),
+  arm TEXT NOT NULL CHECK (arm IN ('incumbent', 'candidate')),
+  split TEXT NOT NULL CHECK (split IN ('train', 'holdout')),
+  group_name TEXT NOT NULL,
+  proposer_model TEXT,
+  judge_model TEXT,
+  judge_run_id TEXT,
+  pass_fail TEXT CHECK (pass_fail IN ('pass', 'fail')),   -- all epochs passed, or not; null without complete pairs
+  passes INTEGER NOT NULL,
+  epochs INTEGER NOT NULL,                                 -- complete pairs that count
+  infra INTEGER NOT NULL,
+  judge_rationale TEXT,
+  scenario_snapshot TEXT NOT NULL CHECK (json_valid(scenario_snapshot)),
+  created_at INTEGER NOT NULL,
+  UNIQUE (eval_run_id, scenario_id, arm)
+) STRICT;
+
+CREATE TABLE experiment_snapshots (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  experiment_id INTEGER NOT NULL REFERENCES experiments (id),
+  kind TEXT NOT NULL CHECK (kind IN ('prior', 'applied', 'person')),
+  content BLOB NOT NULL,
+  sha256 TEXT NOT NULL,
+  mode INTEGER NOT NULL,
+  plain_path TEXT,                             -- the same bytes as a plain file in the data directory
+  created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE file_operations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  experiment_id INTEGER NOT NULL REFERENCES experiments (id),
+  kind TEXT NOT NULL CHECK (kind IN ('apply', 'revert', 'restore')),
+  path TEXT NOT NULL,
+  mode INTEGER NOT NULL,
+  prior_sha256 TEXT NOT NULL,
+  prior_content BLOB NOT NULL,
+  new_sha256 TEXT NOT NULL,
+  new_content BLOB NOT NULL,
+  phase TEXT NOT NULL DEFAULT 'intent'
+    CHECK (phase IN ('intent', 'done', 'cancelled', 'conflict')),
+  transition TEXT NOT NULL CHECK (json_valid(transition)), -- the state change that goes with it
+  git_phase TEXT NOT NULL DEFAULT 'pending' CHECK (git_phase IN ('pending', 'committed', 'skipped', 'failed')),
+  git_commit_sha TEXT,
+  git_reason TEXT,
+  actor TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  reconciled_at INTEGER,
+  created_at INTEGER NOT NULL,
+  finished_at INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX file_operations_one_open ON file_operations (path) WHERE phase = 'intent';
+
+CREATE TABLE spool_cursors (
+  file TEXT PRIMARY KEY,
+  inode INTEGER NOT NULL,
+  offset INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE spool_events (
+  event_id TEXT PRIMARY KEY,
+  hook TEXT NOT NULL,
+  profile_id INTEGER REFERENCES profiles (id),
+  home TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  turn_id TEXT,
+  is_first_turn INTEGER CHECK (is_first_turn IN (0, 1)),
+  model TEXT,
+  platform TEXT,
+  write_origin TEXT,
+  is_trial INTEGER NOT NULL DEFAULT 0 CHECK (is_trial IN (0, 1)),
+  occurred_at INTEGER NOT NULL,
+  ingested_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE spool_quarantine (
+  id INTEGER PRIMARY KEY,
+  file TEXT NOT NULL,
+  offset INTEGER NOT NULL,
+  line TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  UNIQUE (file, offset)
+) STRICT;
+
+CREATE TABLE session_tags (
+  id INTEGER PRIMARY KEY,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  session_id TEXT NOT NULL,
+  parent_session_id TEXT,
+  experiment_id INTEGER REFERENCES experiments (id),   -- the one that was live when the session started
+  content_sha256 TEXT,                                 -- of the target as the session's stored prompt has it; null = unknown
+  started_at INTEGER NOT NULL,
+  started_turns INTEGER NOT NULL DEFAULT 0,
+  completed_turns INTEGER NOT NULL DEFAULT 0,
+  platform TEXT,
+  model TEXT,
+  excluded_reason TEXT,                                -- background_review, trial, subagent, cron ...; null = counts
+  updated_at INTEGER NOT NULL,
+  UNIQUE (profile_id, session_id)
+) STRICT;
+
+CREATE TABLE host_processes (
+  pid INTEGER NOT NULL,
+  home TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  build_id TEXT,
+  plugin_version TEXT,
+  host_version TEXT,
+  argv TEXT,
+  PRIMARY KEY (pid, home, started_at)
+) STRICT;
+
+CREATE TABLE metrics_snapshots (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  profile TEXT NOT NULL,
+  experiment_id INTEGER REFERENCES experiments (id),
+  window_kind TEXT NOT NULL CHECK (window_kind IN ('before', 'live', 'after', 'collect')),
+  window_started_at INTEGER NOT NULL,
+  window_ended_at INTEGER NOT NULL,
+  from_offset INTEGER,
+  to_offset INTEGER,
+  log_inode INTEGER,
+  captured_at INTEGER NOT NULL,
+  sessions_started INTEGER,
+  sessions_completed INTEGER,
+  turns_started INTEGER,
+  turns_completed INTEGER,
+  turns_failed INTEGER,
+  errors INTEGER,
+  warnings INTEGER,
+  retries INTEGER,
+  api_calls INTEGER,
+  tool_calls INTEGER,
+  tool_errors INTEGER,
+  input_tokens INTEGER,
+  output_tokens INTEGER,
+  cost_usd REAL,
+  excluded TEXT CHECK (excluded IS NULL OR json_valid(excluded)),
+  CHECK (window_ended_at >= window_started_at),
+  CHECK (to_offset IS NULL OR from_offset IS NULL OR to_offset >= from_offset)
+) STRICT;
+
+CREATE TABLE collection_cursors (
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  stream TEXT NOT NULL,
+  inode INTEGER NOT NULL,
+  offset INTEGER NOT NULL,
+  head_fingerprint TEXT NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (profile_id, stream, inode)
+) STRICT;
+
+CREATE TABLE error_budget_ledger (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  evidence_fingerprint TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('improvement', 'deletion')),
+  consultation INTEGER NOT NULL CHECK (consultation >= 1),
+  alpha REAL NOT NULL CHECK (alpha > 0 AND alpha < 1),
+  experiment_id INTEGER REFERENCES experiments (id),
+  eval_run_id INTEGER NOT NULL REFERENCES eval_runs (id),
+  at INTEGER NOT NULL,
+  UNIQUE (eval_run_id)
+) STRICT;
+
+CREATE TRIGGER error_budget_is_never_refunded BEFORE DELETE ON error_budget_ledger
+BEGIN SELECT RAISE(ABORT, 'the error budget is append-only'); END;
+CREATE TRIGGER error_budget_is_never_changed BEFORE UPDATE ON error_budget_ledger
+BEGIN SELECT RAISE(ABORT, 'the error budget is append-only'); END;
+
+CREATE TABLE holdout_consultations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  experiment_id INTEGER REFERENCES experiments (id),
+  eval_run_id INTEGER REFERENCES eval_runs (id),
+  kind TEXT NOT NULL CHECK (kind IN ('evaluation', 'disclosure', 'view')),
+  actor TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE jobs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  experiment_id INTEGER REFERENCES experiments (id),
+  kind TEXT NOT NULL CHECK (kind IN ('propose', 'evaluate', 'window', 'run')),
+  state TEXT NOT NULL DEFAULT 'queued'
+    CHECK (state IN ('queued', 'running', 'waiting', 'finished', 'failed', 'cancelled')),
+  payload TEXT NOT NULL CHECK (json_valid(payload)),
+  progress TEXT CHECK (progress IS NULL OR json_valid(progress)),
+  error TEXT CHECK (error IS NULL OR json_valid(error)),
+  requested_by TEXT NOT NULL,
+  fencing_token INTEGER NOT NULL DEFAULT 0,    -- grows with every lease; a write with an older token is refused
+  lease_owner TEXT,
+  lease_expires_at INTEGER,
+  cancel_requested_at INTEGER,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX jobs_one_running ON jobs (profile_id) WHERE state = 'running';
+CREATE UNIQUE INDEX jobs_one_open_per_experiment ON jobs (experiment_id, kind)
+  WHERE state IN ('queued', 'running', 'waiting') AND experiment_id IS NOT NULL;
+
+CREATE TABLE cost_ledger (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  experiment_id INTEGER REFERENCES experiments (id),
+  eval_run_id INTEGER REFERENCES eval_runs (id),
+  purpose TEXT NOT NULL CHECK (purpose IN ('proposer', 'judge', 'trial')),
+  model TEXT,
+  state TEXT NOT NULL DEFAULT 'reserved' CHECK (state IN ('reserved', 'settled', 'released')),
+  reserved_tokens INTEGER NOT NULL,
+  reserved_usd REAL,
+  settled_tokens INTEGER,
+  settled_usd REAL,                            -- null = the price is unknown, never 0
+  owner TEXT,                                  -- lease owner; reservations of the dead are released
+  created_at INTEGER NOT NULL,
+  settled_at INTEGER
+) STRICT;
+
+CREATE INDEX cost_ledger_by_experiment ON cost_ledger (profile_id, experiment_id);

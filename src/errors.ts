@@ -1,0 +1,140 @@
+/**
+ * Every error a person can meet is a `KarpathyError` with a stable code. The surfaces map codes to exit
+ * codes and HTTP statuses; anything else that reaches them is a bug and is reported as one.
+ */
+export const ERROR_CODES = [
+  // usage or bad input: exit code 2
+  'bad_usage',
+  'bad_config',
+  'bad_scenario',
+  'bad_edit',
+  'bad_target',
+  'unknown_profile',
+  'unknown_experiment',
+  'unknown_scenario',
+  // refused by a rule: exit code 3
+  'not_set_up',
+  'not_initialised',
+  'wrong_state',
+  'in_flight',
+  'conflict',
+  'stale',
+  'budget',
+  'price_unknown',
+  'underpowered',
+  'same_model',
+  'paused',
+  'needs_person',
+  'blocked_by_host',
+  'busy',
+  // failed: exit code 1
+  'model_failed',
+  'model_limit',
+  'host_failed',
+  'db_newer',
+  'db_corrupt',
+  'db_busy',
+  'io',
+  'stale_build',
+  'internal',
+  // interrupted: exit code 130
+  'interrupted',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+export type ExitCode = 0 | 1 | 2 | 3 | 130;
+
+const EXIT_CODES = {
+  bad_usage: 2,
+  bad_config: 2,
+  bad_scenario: 2,
+  bad_edit: 2,
+  bad_target: 2,
+  unknown_profile: 2,
+  unknown_experiment: 2,
+  unknown_scenario: 2,
+  not_set_up: 3,
+  not_initialised: 3,
+  wrong_state: 3,
+  in_flight: 3,
+  conflict: 3,
+  stale: 3,
+  budget: 3,
+  price_unknown: 3,
+  underpowered: 3,
+  same_model: 3,
+  paused: 3,
+  needs_person: 3,
+  blocked_by_host: 3,
+  busy: 3,
+  model_failed: 1,
+  model_limit: 1,
+  host_failed: 1,
+  db_newer: 1,
+  db_corrupt: 1,
+  db_busy: 1,
+  io: 1,
+  stale_build: 1,
+  internal: 1,
+  interrupted: 130,
+} as const satisfies Record<ErrorCode, ExitCode>;
+
+/** One thing that is wrong with an input: where, what was found, and what is allowed there. */
+export interface Problem {
+  /** For example `plugins.karpathy_self_improve.budget.usd` or `scenarios[2].checks[0].regex`. */
+  readonly path: string;
+  /** The offending value as it was written, shortened; never a secret. */
+  readonly value?: string;
+  readonly message: string;
+}
+
+export interface ErrorDetails {
+  /** What the person can do about it: one sentence, or a command to run. */
+  readonly hint?: string;
+  /** All problems of an input at once. */
+  readonly problems?: readonly Problem[];
+  readonly cause?: unknown;
+}
+
+export class KarpathyError extends Error {
+  override readonly name = 'KarpathyError';
+  readonly hint: string | undefined;
+  readonly problems: readonly Problem[];
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    details: ErrorDetails = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.hint = details.hint;
+    this.problems = details.problems ?? [];
+  }
+
+  get exitCode(): ExitCode {
+    return EXIT_CODES[this.code];
+  }
+}
+
+export function isKarpathyError(error: unknown): error is KarpathyError {
+  return error instanceof KarpathyError;
+}
+
+/** Turns whatever was thrown into the error that is shown; an unforeseen one keeps its message, not its stack. */
+export function toKarpathyError(error: unknown): KarpathyError {
+  if (isKarpathyError(error)) return error;
+  if (error instanceof Error && error.name === 'AbortError') return new KarpathyError('interrupted', 'Interrupted.');
+  const message = error instanceof Error ? error.message : String(error);
+  return new KarpathyError('internal', `Unexpected failure: ${message}`, { cause: error });
+}
+
+/** The JSON form of an error: `{code, message, hint?, problems?}`. */
+export function errorToJson(error: KarpathyError): Record<string, unknown> {
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(error.problems.length === 0 ? {} : { problems: error.problems }),
+  };
+}
