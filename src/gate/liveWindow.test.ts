@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { decideLiveWindow } from './liveWindow.js';
+import type { Pair } from './types.js';
+
+function pairs(outcomes: string): Pair[] {
+  // '+' better, '-' worse, '=' same; one group each.
+  return [...outcomes].map((o, i) => ({
+    scenario: i + 1,
+    group: `g${i + 1}`,
+    epoch: 1,
+    incumbent: o === '-' ? 1 : 0,
+    candidate: o === '+' ? 1 : 0,
+  }));
+}
+
+const judge = (outcomes: string, extension: 0 | 1 = 0) =>
+  decideLiveWindow({ pairs: pairs(outcomes), plannedPairs: outcomes.length, extension });
+
+describe('the rule of the live window', () => {
+  it('verifies what fresh trials do not contradict', () => {
+    expect(judge('++==-=')).toMatchObject({ verdict: 'verified' });
+  });
+
+  it('reverts at once when fresh trials show harm: 6 of 6 worse is p = 1/64', () => {
+    expect(judge('------')).toMatchObject({ verdict: 'revert', pHarm: 1 / 64, effect: -1 });
+  });
+
+  it('does not call 5 of 5 worse harm: 1/32 is above 0.02', () => {
+    expect(judge('-----')).toMatchObject({ verdict: 'extend', pHarm: 1 / 32 });
+  });
+
+  it('asks once more after no gain, and reverts after none twice', () => {
+    expect(judge('+-==')).toMatchObject({ verdict: 'extend' });
+    expect(judge('+-==+-==', 1)).toMatchObject({ verdict: 'revert' });
+    expect(judge('+-==++==', 1)).toMatchObject({ verdict: 'verified' });
+  });
+
+  it('is undecided without pairs, with too few of them, or with a malformed one', () => {
+    expect(decideLiveWindow({ pairs: [], plannedPairs: 10, extension: 0 }).verdict).toBe('undecided');
+    expect(decideLiveWindow({ pairs: pairs('++++'), plannedPairs: 10, extension: 0 }).verdict).toBe('undecided');
+    const broken = pairs('+++++').map((p) => ({ ...p, candidate: Number.NaN as 0 }));
+    expect(decideLiveWindow({ pairs: broken, plannedPairs: 5, extension: 0 }).verdict).toBe('undecided');
+  });
+});

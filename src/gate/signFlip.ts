@@ -1,0 +1,38 @@
+/**
+ * One-sided exact sign-flip (paired randomisation) p: if the two arms were exchangeable within every group, the
+ * chance of a total at least as large as the one seen. Flipping the groups of a subset F turns the total S into
+ * S - 2 * sum(F), so p is the share of subsets whose sum is <= 0. (R. A. Fisher, The Design of Experiments, 1935, §21.)
+ *
+ * Dynamic programming over the integer sums: O(n * sum |d|), no Monte Carlo, no seed.
+ *
+ * @param differences one integer per group: candidate passes minus incumbent passes over its complete pairs
+ * @returns p in (0, 1]; 1 for no groups
+ * @throws RangeError for anything but safe integers
+ */
+export function signFlipP(differences: readonly number[]): number {
+  let negative = 0;
+  let positive = 0;
+  for (const d of differences) {
+    if (!Number.isSafeInteger(d)) throw new RangeError(`a group's difference must be an integer, got ${d}`);
+    if (d < 0) negative -= d;
+    else positive += d;
+  }
+  // share[i] is the share of subsets of the groups so far whose sum is i - negative.
+  let share = new Float64Array(negative + positive + 1);
+  share[negative] = 1;
+  for (const d of differences) {
+    // A zero difference doubles the subsets without changing any sum.
+    if (d === 0) continue;
+    const next = new Float64Array(share.length);
+    for (let i = 0; i < share.length; i += 1) {
+      const s = share[i] as number;
+      if (s === 0) continue;
+      next[i] = (next[i] as number) + s / 2;
+      next[i + d] = (next[i + d] as number) + s / 2;
+    }
+    share = next;
+  }
+  let p = 0;
+  for (let i = 0; i <= negative; i += 1) p += share[i] as number;
+  return Math.min(1, p);
+}
