@@ -1,0 +1,32 @@
+import { errorToJson, type KarpathyError, type Problem } from '../errors.js';
+import type { Look } from '../text/look.js';
+import type { CliIo } from './io.js';
+
+function problemLine(problem: Problem): string {
+  return `  ${problem.path}${problem.value === undefined ? '' : ` = ${problem.value}`}: ${problem.message}`;
+}
+
+/** Hints name commands as Hermes users type them; the bin is called differently. */
+export function asCalled(text: string, command: string): string {
+  return command === 'hermes karpathy' ? text : text.replaceAll('hermes karpathy', command);
+}
+
+/** An error as a person reads it: what, each problem on a line, and the way out. */
+export function errorText(error: KarpathyError, look: Look): string {
+  const { red, bold, cyan } = look.colors;
+  return [
+    `${bold(red('error:'))} ${asCalled(error.message, look.command)}`,
+    ...error.problems.map(problemLine),
+    ...(error.hint === undefined ? [] : [cyan(`→ ${asCalled(error.hint, look.command)}`)]),
+  ].join('\n');
+}
+
+/** Writes the error to stderr; its stack only when KARPATHY_DEBUG is set. */
+export function reportError(error: KarpathyError, options: { io: CliIo; json: boolean; look: Look }): void {
+  const { io, json, look } = options;
+  io.stderr.write(json ? `${JSON.stringify({ error: errorToJson(error) })}\n` : `${errorText(error, look)}\n`);
+  if (io.env.KARPATHY_DEBUG) {
+    const cause = error.cause instanceof Error ? error.cause : error;
+    io.stderr.write(`${cause.stack ?? ''}\n`);
+  }
+}

@@ -1,0 +1,54 @@
+import pico from 'picocolors';
+
+export type Colors = ReturnType<typeof pico.createColors>;
+
+/** How a presenter may write: in which width, with or without colour, with or without tables. */
+export interface Look {
+  readonly width: number;
+  readonly colors: Colors;
+  /** `plain` is for a chat: no tables, no alignment, short. */
+  readonly form: 'terminal' | 'plain';
+  /** How commands are written in hints: `hermes karpathy`, `karpathy`, `/karpathy`. */
+  readonly command: string;
+}
+
+export function makeLook(options: { width?: number | undefined; color: boolean; form: Look['form']; command: string }): Look {
+  return {
+    width: Math.max(40, Math.min(options.width ?? 80, 120)),
+    colors: pico.createColors(options.color),
+    form: options.form,
+    command: options.command,
+  };
+}
+
+/** Wraps plain text at spaces; every line after the first is indented by `indent` spaces. */
+export function wrap(text: string, options: { width: number; indent?: number }): string {
+  const indent = options.indent ?? 0;
+  const limit = Math.max(20, options.width - indent);
+  const lines = text.split('\n').flatMap((paragraph) => {
+    const out: string[] = [];
+    let line = '';
+    for (const word of paragraph.split(' ')) {
+      if (line !== '' && line.length + 1 + word.length > limit) {
+        out.push(line);
+        line = word;
+      } else {
+        line = line === '' ? word : `${line} ${word}`;
+      }
+    }
+    return [...out, line];
+  });
+  return lines.join(`\n${' '.repeat(indent)}`);
+}
+
+/** `label  text`, the text wrapped beside the label. */
+export function field(look: Look, label: string, text: string): string {
+  if (look.form === 'plain') return `${label}: ${text}`;
+  const column = 11;
+  return `${look.colors.dim(label.padEnd(column))}${wrap(text, { width: look.width, indent: column })}`;
+}
+
+/** A command as the person would type it here. */
+export function cmd(look: Look, words: string): string {
+  return look.colors.cyan(`${look.command} ${words}`);
+}
