@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { KarpathyError, type Problem } from './errors.js';
+import { KarpathyError } from './errors.js';
+import { problemsOf } from './problems.js';
 import { modelChoiceSchema } from './schemas.js';
 
 /** Where the section stands in the root home's config.yaml; never written by the plugin. */
@@ -139,20 +140,9 @@ export function parseConfigSection(section: unknown, where: string): WrittenConf
   const parsed = configSchema.safeParse(section ?? {});
   if (parsed.success) return parsed.data;
   throw new KarpathyError('bad_config', `The section ${CONFIG_PATH} of ${where} is not valid.`, {
-    problems: parsed.error.issues.flatMap((issue) => issueProblems(issue, section)),
+    problems: problemsOf(parsed.error, section, CONFIG_PATH),
     hint: 'docs/configuration.md lists every key with its allowed values.',
   });
-}
-
-function issueProblems(issue: z.core.$ZodIssue, root: unknown): Problem[] {
-  const at = [CONFIG_PATH, ...issue.path.map(String)].join('.');
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: `${at}.${key}`, message: 'is not a known key' }));
-  }
-  let found: unknown = root;
-  for (const key of issue.path) found = isRecord(found) ? found[String(key)] : undefined;
-  const value = found === undefined ? undefined : JSON.stringify(found).slice(0, 80);
-  return [{ path: at, ...(value === undefined ? {} : { value }), message: issue.message }];
 }
 
 /** Merges the layers over the defaults leaf by leaf; the strongest layer that has a value wins. */

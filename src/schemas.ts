@@ -5,23 +5,26 @@ import { z } from 'zod';
 // ── Models ────────────────────────────────────────────────────────────────
 
 /** A model for the proposer or the judge, as it is written in config.yaml and stored in `profiles`. */
-export const modelChoiceSchema = z.union([
-  z.strictObject({
-    /** The host's own model through `ctx.llm`; `model` needs the host's permission to override. */
-    host: z.literal(true),
-    provider: z.string().min(1).optional(),
-    model: z.string().min(1).optional(),
-  }),
-  z.strictObject({
-    base_url: z.url({ protocol: /^https?$/ }),
-    model: z.string().min(1),
-    /** Name of the environment variable that holds the key; the key itself is never stored. */
-    api_key_env: z
-      .string()
-      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-      .optional(),
-  }),
-]);
+export const modelChoiceSchema = z.union(
+  [
+    z.strictObject({
+      /** The host's own model through `ctx.llm`; `model` needs the host's permission to override. */
+      host: z.literal(true),
+      provider: z.string().min(1).optional(),
+      model: z.string().min(1).optional(),
+    }),
+    z.strictObject({
+      base_url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
+      model: z.string().min(1),
+      /** Name of the environment variable that holds the key; the key itself is never stored. */
+      api_key_env: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable, not the key itself' })
+        .optional(),
+    }),
+  ],
+  { error: 'must be {host: true, provider?, model?} or {base_url, model, api_key_env?}' },
+);
 export type ModelChoice = z.infer<typeof modelChoiceSchema>;
 
 /** Which model answered, as the call returned it. Two are the same when provider-or-endpoint and model agree. */
@@ -77,10 +80,10 @@ export const toolPolicySchema = z.enum(['simulated', 'contained', 'real']);
 export type ToolPolicy = z.infer<typeof toolPolicySchema>;
 
 /** What a simulated tool answers: always the same text, or the first entry whose `when` occurs in the arguments. */
-export const toolResultSchema = z.union([
-  z.string(),
-  z.array(z.strictObject({ when: z.string().optional(), result: z.string() })).min(1),
-]);
+export const toolResultSchema = z.union(
+  [z.string(), z.array(z.strictObject({ when: z.string().optional(), result: z.string() })).min(1)],
+  { error: 'must be a text, or a list of {when?, result}' },
+);
 export type ToolResult = z.infer<typeof toolResultSchema>;
 
 /** The body of a scenario: what is stored in `scenarios.spec` and snapshotted into results. */
