@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { cleanup, createHermesRoot, createProfile, runHermes, type HermesRoot } from '../support/hermesHost.js';
+import { openTerminal, tmuxMissing } from '../support/tmux.js';
+
+const missing = tmuxMissing();
+if (missing) console.warn(missing);
+
+describe('the harness', () => {
+  const roots: HermesRoot[] = [];
+  const newRoot = () => {
+    const root = createHermesRoot();
+    roots.push(root);
+    return root;
+  };
+  afterEach(() => roots.splice(0).forEach(cleanup));
+
+  it('runs the pinned Hermes in a root of its own', async () => {
+    const root = newRoot();
+    const { exitCode, stdout } = await runHermes(root, ['--version']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(root.install.version);
+  });
+
+  it('makes a profile under the root', async () => {
+    const root = newRoot();
+    const home = await createProfile(root, 'dev');
+    expect(home).toBe(join(root.home, 'profiles', 'dev'));
+    expect(existsSync(join(home, 'config.yaml'))).toBe(true);
+  });
+
+  it.skipIf(missing !== null)('drives a program in a terminal', async () => {
+    const root = newRoot();
+    const command = ['sh', '-c', 'test -t 0 && printf "name? " && read name && echo "hello $name" && exit 7'];
+    const terminal = await openTerminal({ command, env: root.env, cwd: root.cwd });
+    try {
+      await terminal.waitFor('name?');
+      await terminal.line('Ada');
+      await terminal.waitFor('hello Ada');
+      expect(await terminal.exitCode()).toBe(7);
+    } finally {
+      await terminal.close();
+    }
+  });
+});
