@@ -21,7 +21,7 @@ export function shownValue(value: unknown, key = ''): string | undefined {
   if (typeof value === 'object' && value !== null) {
     if (!Array.isArray(value) || value.some((v) => typeof v === 'object' && v !== null)) return undefined;
   }
-  const text = maskUserInfo(JSON.stringify(value) ?? String(value));
+  const text = maskUserInfo(JSON.stringify(value));
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
 }
 

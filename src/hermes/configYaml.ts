@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
+import {
+  CONFIG_PATH,
+  parseConfigSection,
+  resolveConfig,
+  type ConfigLayer,
+  type ConfigWithSources,
+  type WrittenConfig,
+} from '../config.js';
+import { KarpathyError, type Problem } from '../errors.js';
+import { homeOfProfile, pathsUnder, type Paths } from './paths.js';
+
+/** The section's place as keys: `plugins`, `karpathy_self_improve`. */
+const SECTION = CONFIG_PATH.split('.');
+
+export function configFileOf(home: string): string {
+  return join(home, 'config.yaml');
+}
+
+/** A config.yaml as text and as data. `data` is what the host sees: YAML 1.1, the last of two equal keys wins. */
+export interface HostConfigFile {
+  readonly path: string;
+  readonly exists: boolean;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** 1-based line of a key path inside the file; null when it isn't there. */
+  lineOf(path: readonly string[]): number | null;
+}
+
+/**
+ * Reads a home's config.yaml; an absent file is an empty one.
+ * @throws KarpathyError `bad_config` for broken YAML, with the line; `io` when it can't be read
+ */
+export function readHostConfig(home: string): HostConfigFile {
+  const path = configFileOf(home);
+  const text = readText(path);
+  if (text === null) return { path, exists: false, data: {}, lineOf: () => null };
+  const lines = new LineCounter();
+  // The host reads this file with a YAML 1.1 parser.
+  const document = parseDocument(text, { lineCounter: lines, version: '1.1', uniqueKeys: true, prettyErrors: false });
+  const lineOf = (keys: readonly string[]): number | null => {
+    const offset = offsetOf(document, keys);
+    return offset === null ? null : lines.linePos(offset).line;
+  };
+  const broken = document.errors
+    .filter((e) => e.code !== 'DUPLICATE_KEY' || isInside(document, e.pos[0]))
+    .map((e) => ({ path: `${path}:${lines.linePos(e.pos[0]).line}`, message: firstLine(e.message) }));
+  if (broken.length > 0) throw notYaml(path, broken);
+  return { path, exists: true, data: asMapping(document, path), lineOf };
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new KarpathyError('io', `${path} cannot be read: ${message}.`, { cause: error });
+  }
+}
+
+function asMapping(document: Document, path: string): Record<string, unknown> {
+  let data: unknown;
+  try {
+    data = document.toJS();
+  } catch (error) {
+    throw notYaml(path, [{ path, message: error instanceof Error ? firstLine(error.message) : String(error) }]);
+  }
+  if (data === null || data === undefined) return {};
+  if (typeof data === 'object' && !Array.isArray(data)) return data as Record<string, unknown>;
+  throw notYaml(path, [{ path: `${path}:1`, message: 'must be a mapping of keys to values' }]);
+}
+
+function notYaml(path: string, problems: readonly Problem[]): KarpathyError {
+  return new KarpathyError('bad_config', `${path} is not valid YAML.`, {
+    problems,
+    hint: 'Correct the line; Hermes itself cannot read the file as it stands either.',
+  });
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0] ?? message;
+}
+
+/** Two equal keys elsewhere in the file are the host's business; in our section one of them would be lost silently. */
+function isInside(document: Document, offset: number): boolean {
+  const node: unknown = document.getIn(SECTION, true);
+  if (!isMap(node) || !node.range) return false;
+  return offset >= node.range[0] && offset <= node.range[2];
+}
+
+function offsetOf(document: Document, keys: readonly string[]): number | null {
+  let node: unknown = document.contents;
+  let offset: number | null = null;
+  for (const key of keys) {
+    if (!isMap(node)) return offset;
+    const pair = node.items.find((item) => keyText(item.key) === key);
+    if (pair === undefined) return offset;
+    const at: unknown = pair.key;
+    if (typeof at === 'object' && at !== null && 'range' in at && Array.isArray(at.range)) offset = Number(at.range[0]);
+    node = pair.value;
+  }
+  return offset;
+}
+
+function keyText(key: unknown): string {
+  return typeof key === 'object' && key !== null && 'value' in key ? String(key.value) : String(key);
+}
+
+function sectionOf(file: HostConfigFile): unknown {
+  const plugins = file.data[SECTION[0] ?? ''];
+  if (typeof plugins !== 'object' || plugins === null || Array.isArray(plugins)) return undefined;
+  return (plugins as Record<string, unknown>)[SECTION[1] ?? ''];
+}
+
+/** Our section of the root home's config.yaml, checked. */
+export interface RootConfig {
+  readonly path: string;
+  readonly written: WrittenConfig;
+}
+
+/**
+ * Reads our section from the root home's config.yaml.
+ * @throws KarpathyError `bad_config` with every problem: path, line, value, allowed form
+ */
+export function readRootConfig(root: string): RootConfig {
+  const file = readHostConfig(root);
+  const section = sectionOf(file);
+  if (section !== undefined && section !== null && (typeof section !== 'object' || Array.isArray(section))) {
+    throw new KarpathyError('bad_config', `The section ${CONFIG_PATH} of ${file.path} is not valid.`, {
+      problems: [{ path: CONFIG_PATH, message: 'must be a mapping of keys to values' }],
+    });
+  }
+  try {
+    return { path: file.path, written: parseConfigSection(section, file.path) };
+  } catch (error) {
+    throw error instanceof KarpathyError ? withLines(error, file) : error;
+  }
+}
+
+function withLines(error: KarpathyError, file: HostConfigFile): KarpathyError {
+  const problems = error.problems.map((problem) => {
+    const line = file.lineOf(keysOf(problem.path, file));
+    return line === null ? problem : { ...problem, message: `${problem.message} (line ${line})` };
+  });
+  return new KarpathyError(error.code, error.message, {
+    problems,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
+
+/** Splits a problem's path into keys; a key may itself contain dots (`prices.gpt-4.1`), so the longest that exists wins. */
+function keysOf(path: string, file: HostConfigFile): string[] {
+  const parts = path.replace(/\[\d+\]/g, '').split('.');
+  const keys: string[] = [];
+  let node: unknown = file.data;
+  for (let start = 0; start < parts.length;) {
+    let end = start + 1;
+    for (let longest = parts.length; longest > start; longest -= 1) {
+      const key = parts.slice(start, longest).join('.');
+      if (typeof node === 'object' && node !== null && Object.hasOwn(node, key)) {
+        end = longest;
+        break;
+      }
+    }
+    const key = parts.slice(start, end).join('.');
+    node = typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[key] : undefined;
+    keys.push(key);
+    start = end;
+  }
+  return keys;
+}
+
+/** The section belongs into the root's file only: one DB serves all profiles. @throws KarpathyError `bad_config` */
+export function refuseSectionInProfile(root: string, profileName: string): void {
+  const home = homeOfProfile(root, profileName);
+  if (profileName === 'default') return;
+  const file = readHostConfig(home);
+  if (sectionOf(file) === undefined) return;
+  const line = file.lineOf(SECTION);
+  throw new KarpathyError('bad_config', `${file.path} has a section ${CONFIG_PATH}, which is not read there.`, {
+    problems: [
+      {
+        path: CONFIG_PATH,
+        message: `stands in a named profile's config.yaml${line === null ? '' : ` (line ${line})`}`,
+      },
+    ],
+    hint: `Move it to ${configFileOf(root)}: there, ${CONFIG_PATH}.profiles.${profileName} holds what is meant for this profile only.`,
+  });
+}
+
+/** Where the controller DB lies: KARPATHY_DB_PATH, then `db_path` (relative to the root), then the default. */
+export function pathsFor(root: string, env: Readonly<NodeJS.ProcessEnv>): Paths {
+  return pathsUnder(root, { dbPath: expandHome(env.KARPATHY_DB_PATH?.trim() || readRootConfig(root).written.db_path) });
+}
+
+function expandHome(path: string | undefined): string | null {
+  if (path === undefined) return null;
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
+}
+
+/**
+ * The configuration of one profile. Weakest first: the defaults, `learned` (what `init` stored), the root's
+ * config.yaml, its `profiles.<name>`, the environment (KARPATHY_DB_PATH, KARPATHY_NODE).
+ * @throws KarpathyError `bad_config`
+ */
+export function loadConfig(
+  paths: Pick<Paths, 'root'>,
+  profileName: string,
+  env: Readonly<NodeJS.ProcessEnv>,
+  learned?: ConfigLayer,
+): ConfigWithSources {
+  const { path, written } = readRootConfig(paths.root);
+  refuseSectionInProfile(paths.root, profileName);
+  const own = written.profiles?.[profileName];
+  return resolveConfig([
+    ...(learned === undefined ? [] : [learned]),
+    { source: path, values: written },
+    ...(own === undefined ? [] : [{ source: `${path} (profiles.${profileName})`, values: own }]),
+    { source: 'KARPATHY_DB_PATH', values: fromEnv('db_path', env.KARPATHY_DB_PATH) },
+    { source: 'KARPATHY_NODE', values: fromEnv('node', env.KARPATHY_NODE) },
+  ]);
+}
+
+function fromEnv(key: string, value: string | undefined): Record<string, string> {
+  const trimmed = value?.trim();
+  return trimmed ? { [key]: trimmed } : {};
+}
