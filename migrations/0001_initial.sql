@@ -322,9 +322,24 @@ CREATE TABLE session_tags (
   platform TEXT,
   model TEXT,
   excluded_reason TEXT,                                -- background_review, trial, subagent, cron ...; null = counts
+  last_turn_at INTEGER,                                -- when the newest turn began or ended; null = only background work
   updated_at INTEGER NOT NULL,
   UNIQUE (profile_id, session_id)
 ) STRICT;
+
+CREATE INDEX session_tags_by_start ON session_tags (profile_id, started_at);
+CREATE INDEX session_tags_by_turn ON session_tags (profile_id, last_turn_at);
+
+-- What agent.log said under a session's tag; its own table, so that the log may be read before the hook's event.
+CREATE TABLE session_log_counts (
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  session_id TEXT NOT NULL,
+  errors INTEGER NOT NULL DEFAULT 0,
+  warnings INTEGER NOT NULL DEFAULT 0,
+  retries INTEGER NOT NULL DEFAULT 0,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (profile_id, session_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE host_processes (
   pid INTEGER NOT NULL,
@@ -367,6 +382,9 @@ CREATE TABLE metrics_snapshots (
   CHECK (window_ended_at >= window_started_at),
   CHECK (to_offset IS NULL OR from_offset IS NULL OR to_offset >= from_offset)
 ) STRICT;
+
+CREATE UNIQUE INDEX metrics_one_row_per_window
+  ON metrics_snapshots (profile_id, ifnull(experiment_id, 0), window_kind, window_started_at);
 
 CREATE TABLE collection_cursors (
   profile_id INTEGER NOT NULL REFERENCES profiles (id),
