@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { cleanup, createHermesRoot, createProfile, runHermes, type HermesRoot } from '../support/hermesHost.js';
+import {
+  cleanup,
+  createHermesRoot,
+  createProfile,
+  runHermes,
+  type HermesRoot,
+  type RootOptions,
+} from '../support/hermesHost.js';
+import { identityOf, simulatedModel, startModelServer, systemPromptOf } from '../support/modelServer/index.js';
 import { openTerminal, tmuxMissing } from '../support/tmux.js';
 
 const missing = tmuxMissing();
@@ -9,8 +17,8 @@ if (missing) console.warn(missing);
 
 describe('the harness', () => {
   const roots: HermesRoot[] = [];
-  const newRoot = () => {
-    const root = createHermesRoot();
+  const newRoot = (options: RootOptions = {}) => {
+    const root = createHermesRoot(options);
     roots.push(root);
     return root;
   };
@@ -28,6 +36,20 @@ describe('the harness', () => {
     const home = await createProfile(root, 'dev');
     expect(home).toBe(join(root.home, 'profiles', 'dev'));
     expect(existsSync(join(home, 'config.yaml'))).toBe(true);
+  });
+
+  it('lets the real agent talk to the model server, which finds SOUL.md in the system prompt', async () => {
+    const server = await startModelServer({ models: { 'sim-agent': simulatedModel({ seed: 'a' }) } });
+    try {
+      const soul = 'You are Bee, a careful helper.\n\n# Habits\n\nAnswer in 40 words.';
+      const root = newRoot({ model: { baseUrl: server.baseUrl, model: 'sim-agent' }, soul: `${soul}\n` });
+      const { exitCode, stdout } = await runHermes(root, ['chat', '-q', 'How much is it?', '-Q', '-t', 'todo']);
+      expect(stdout).toContain('The answer comes to');
+      expect(exitCode).toBe(0);
+      expect(server.chats().map((chat) => identityOf(systemPromptOf(chat)))).toEqual([soul]);
+    } finally {
+      await server.close();
+    }
   });
 
   it.skipIf(missing !== null)('drives a program in a terminal', async () => {

@@ -1,0 +1,5 @@
+export * from './identity.js';
+export * from './protocol.js';
+export * from './scripted.js';
+export * from './server.js';
+export * from './simulatedModel.js';
