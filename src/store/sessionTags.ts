@@ -1,0 +1,175 @@
+import type { Db } from './database.js';
+
+/** What is known about a session that started or went on under a profile. Times in milliseconds since the epoch. */
+export interface SessionTag {
+  readonly sessionId: string;
+  readonly parentSessionId: string | null;
+  /** The experiment that was live when the session started. */
+  readonly experimentId: number | null;
+  /** Of the target's raw bytes as the stored prompt has them; null = not known. */
+  readonly contentSha256: string | null;
+  readonly startedAt: number;
+  readonly startedTurns: number;
+  readonly completedTurns: number;
+  readonly platform: string | null;
+  readonly model: string | null;
+  /** Why the session never counts; null = it does. */
+  readonly excludedReason: string | null;
+  /** Null = only background work so far. */
+  readonly lastTurnAt: number | null;
+}
+
+const COLUMNS = `session_id AS sessionId, parent_session_id AS parentSessionId, experiment_id AS experimentId,
+  content_sha256 AS contentSha256, started_at AS startedAt, started_turns AS startedTurns,
+  completed_turns AS completedTurns, platform, model, excluded_reason AS excludedReason, last_turn_at AS lastTurnAt`;
+
+/** The experiment of a profile that was live at a moment; named parameters @profileId and @startedAt. */
+const LIVE_AT = `(SELECT e.id FROM experiments AS e
+  WHERE e.profile_id = @profileId AND e.applied_at <= @startedAt
+    AND (coalesce(e.verified_at, e.reverted_at) IS NULL OR coalesce(e.verified_at, e.reverted_at) > @startedAt)
+  ORDER BY e.applied_at DESC LIMIT 1)`;
+
+export function findSessionTag(db: Db, key: { profileId: number; sessionId: string }): SessionTag | null {
+  const row = db
+    .prepare(`SELECT ${COLUMNS} FROM session_tags WHERE profile_id = @profileId AND session_id = @sessionId`)
+    .get(key);
+  return (row as SessionTag | undefined) ?? null;
+}
+
+export interface SessionTagRecord extends Omit<SessionTag, 'experimentId'> {
+  readonly profileId: number;
+  readonly at: number;
+}
+
+/** Writes the whole tag; the experiment follows from when the session started. */
+export function saveSessionTag(db: Db, tag: SessionTagRecord): void {
+  db.prepare(
+    `INSERT INTO session_tags (profile_id, session_id, parent_session_id, experiment_id, content_sha256, started_at,
+       started_turns, completed_turns, platform, model, excluded_reason, last_turn_at, updated_at)
+     VALUES (@profileId, @sessionId, @parentSessionId, ${LIVE_AT}, @contentSha256, @startedAt,
+       @startedTurns, @completedTurns, @platform, @model, @excludedReason, @lastTurnAt, @at)
+     ON CONFLICT (profile_id, session_id) DO UPDATE SET
+       parent_session_id = excluded.parent_session_id, experiment_id = excluded.experiment_id,
+       content_sha256 = excluded.content_sha256, started_at = excluded.started_at,
+       started_turns = excluded.started_turns, completed_turns = excluded.completed_turns,
+       platform = excluded.platform, model = excluded.model, excluded_reason = excluded.excluded_reason,
+       last_turn_at = excluded.last_turn_at, updated_at = excluded.updated_at`,
+  ).run(tag);
+}
+
+/** The tags that started in [from, to), oldest first. */
+export function sessionTagsStarted(db: Db, of: { profileId: number; from: number; to: number }): SessionTag[] {
+  return db
+    .prepare(
+      `SELECT ${COLUMNS} FROM session_tags
+       WHERE profile_id = @profileId AND started_at >= @from AND started_at < @to ORDER BY started_at, id`,
+    )
+    .all(of) as SessionTag[];
+}
+
+/** Days (multiples of `dayMs`) in which sessions started that had something happen since `since`. */
+export function daysTouchedSince(db: Db, of: { profileId: number; since: number; dayMs: number }): number[] {
+  return db
+    .prepare(
+      `SELECT DISTINCT started_at / @dayMs * @dayMs FROM session_tags
+       WHERE profile_id = @profileId AND last_turn_at >= @since ORDER BY 1`,
+    )
+    .pluck()
+    .all(of) as number[];
+}
+
+export interface WindowQuery {
+  readonly profileId: number;
+  readonly appliedAt: number;
+  readonly candidateSha256: string;
+  readonly baseSha256: string;
+}
+
+/** How the sessions since the apply divide. Only `counted` fill the window. */
+export interface WindowCounts {
+  readonly counted: number;
+  /** Carry the new text, but no turn of theirs was ever completed. */
+  readonly withoutCompletedTurn: number;
+  readonly withOldText: number;
+  /** Their stored prompt could not be read, or carries neither text. */
+  readonly withUnknownText: number;
+  readonly excluded: Readonly<Record<string, number>>;
+}
+
+export function countWindow(db: Db, query: WindowQuery): WindowCounts {
+  const rows = db
+    .prepare(
+      `SELECT excluded_reason AS reason, content_sha256 = @candidateSha256 AS isNew, content_sha256 = @baseSha256 AS isOld,
+         completed_turns > 0 AS completed, count(*) AS sessions
+       FROM session_tags WHERE profile_id = @profileId AND started_at >= @appliedAt GROUP BY 1, 2, 3, 4`,
+    )
+    .all(query) as {
+    reason: string | null;
+    isNew: 0 | 1 | null;
+    isOld: 0 | 1 | null;
+    completed: 0 | 1;
+    sessions: number;
+  }[];
+  const counting = rows.filter((row) => row.reason === null);
+  const sum = (some: typeof rows) => some.reduce((total, row) => total + row.sessions, 0);
+  const excluded: Record<string, number> = {};
+  for (const { reason, sessions } of rows) if (reason !== null) excluded[reason] = (excluded[reason] ?? 0) + sessions;
+  return {
+    counted: sum(counting.filter((row) => row.isNew === 1 && row.completed === 1)),
+    withoutCompletedTurn: sum(counting.filter((row) => row.isNew === 1 && row.completed === 0)),
+    withOldText: sum(counting.filter((row) => row.isOld === 1)),
+    withUnknownText: sum(counting.filter((row) => row.isNew !== 1 && row.isOld !== 1)),
+    excluded,
+  };
+}
+
+/** Sessions that took a turn since the apply and whose text is not known yet. */
+export function unresolvedTags(db: Db, query: { profileId: number; appliedAt: number; limit?: number }): SessionTag[] {
+  return db
+    .prepare(
+      `SELECT ${COLUMNS} FROM session_tags
+       WHERE profile_id = @profileId AND last_turn_at >= @appliedAt AND content_sha256 IS NULL AND excluded_reason IS NULL
+       ORDER BY last_turn_at DESC LIMIT @limit`,
+    )
+    .all({ limit: 1000, ...query }) as SessionTag[];
+}
+
+/** Sessions that took a turn since the apply and still carry the text from before it, newest turn first. */
+export function tagsWithOldText(db: Db, query: WindowQuery & { limit?: number }): SessionTag[] {
+  return db
+    .prepare(
+      `SELECT ${COLUMNS} FROM session_tags
+       WHERE profile_id = @profileId AND last_turn_at >= @appliedAt AND excluded_reason IS NULL
+         AND (content_sha256 = @baseSha256 OR (content_sha256 IS NULL AND started_at < @appliedAt))
+       ORDER BY last_turn_at DESC LIMIT @limit`,
+    )
+    .all({ limit: 50, ...query }) as SessionTag[];
+}
+
+/** A version of a profile's target file that sessions may carry. */
+export interface TargetText {
+  readonly sha256: string;
+  readonly content: Buffer;
+}
+
+interface AppliedTexts {
+  baseSha256: string | null;
+  base: Buffer | null;
+  candidateSha256: string | null;
+  candidate: Buffer | null;
+}
+
+/** The texts before and after the profile's newest applied experiments, newest first. */
+export function recentTargetTexts(db: Db, profileId: number, limit = 4): TargetText[] {
+  const rows = db
+    .prepare(
+      `SELECT base_sha256 AS baseSha256, base_content AS base, candidate_sha256 AS candidateSha256, candidate_content AS candidate
+       FROM experiments WHERE profile_id = ? AND applied_at IS NOT NULL ORDER BY applied_at DESC LIMIT ?`,
+    )
+    .all(profileId, limit) as AppliedTexts[];
+  const texts = rows.flatMap((row) => [
+    { sha256: row.candidateSha256, content: row.candidate },
+    { sha256: row.baseSha256, content: row.base },
+  ]);
+  return texts.filter((text): text is TargetText => text.sha256 !== null && text.content !== null);
+}
