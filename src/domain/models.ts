@@ -1,0 +1,34 @@
+/** A model as the call returned it (`ModelIdentity` of the schemas). */
+export interface NamedModel {
+  readonly provider: string;
+  readonly base_url: string | null;
+  readonly model: string;
+}
+
+/**
+ * Two models are the same when the endpoint (or, without one, the provider) and the model's name agree, however
+ * they are spelt.
+ */
+export function sameModel(a: NamedModel, b: NamedModel): boolean {
+  return endpoint(a) === endpoint(b) && a.model.trim().toLowerCase() === b.model.trim().toLowerCase();
+}
+
+function endpoint(model: NamedModel): string {
+  return model.base_url === null ? model.provider.trim().toLowerCase() : sameUrl(model.base_url);
+}
+
+function sameUrl(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    return url.trim().toLowerCase();
+  }
+  const host = ['localhost', '[::1]'].includes(parsed.hostname) ? '127.0.0.1' : parsed.hostname;
+  return `${parsed.protocol}//${host}:${parsed.port}${parsed.pathname.replace(/\/+$/, '')}`;
+}
+
+/** For people and for the DB's model columns: `claude-x (openrouter)`, `qwen (http://127.0.0.1:8080/v1)`. */
+export function describeModel(model: NamedModel): string {
+  return `${model.model} (${model.base_url ?? model.provider})`;
+}
