@@ -1,0 +1,43 @@
+import { KarpathyError } from '../errors.js';
+import { immediate } from '../store/database.js';
+import { findOpenJob, getJob, insertJob, requestCancel, type JobKind, type JobRow } from '../store/jobs.js';
+import type { Context } from './context.js';
+import { requireProfile } from './requireProfile.js';
+
+export interface JobRequest {
+  readonly kind: JobKind;
+  /** null only for `run`, which makes its own experiments. */
+  readonly experimentId: number | null;
+  readonly payload?: Readonly<Record<string, unknown>>;
+}
+
+/** Records long work and returns the job's id; work of that kind that is open already is not recorded twice. */
+export function enqueue(ctx: Context, request: JobRequest): number {
+  const profileId = requireProfile(ctx).id;
+  return immediate(ctx.db, () => {
+    const open = findOpenJob(ctx.db, { profileId, experimentId: request.experimentId, kind: request.kind });
+    if (open !== null) return open.id;
+    return insertJob(ctx.db, {
+      profileId,
+      experimentId: request.experimentId,
+      kind: request.kind,
+      payload: request.payload ?? {},
+      requestedBy: ctx.actor,
+      at: ctx.clock.now(),
+    });
+  });
+}
+
+/**
+ * Ends an open job: one that no one runs at once, a running one within a heartbeat of its executor.
+ * @throws KarpathyError `bad_usage` for an unknown job, `wrong_state` when it has ended
+ */
+export function cancelJob(ctx: Context, jobId: number): JobRow {
+  return immediate(ctx.db, () => {
+    const job = getJob(ctx.db, jobId);
+    if (requestCancel(ctx.db, { id: jobId, at: ctx.clock.now() }) === null) {
+      throw new KarpathyError('wrong_state', `Job ${jobId} is ${job.state}; there is nothing to stop.`);
+    }
+    return getJob(ctx.db, jobId);
+  });
+}

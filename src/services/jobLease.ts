@@ -1,0 +1,215 @@
+import { isKarpathyError, KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
+import type { ProgressUpdate } from '../ports.js';
+import { releaseOwned } from '../store/costLedger.js';
+import { immediate } from '../store/database.js';
+import {
+  endLease,
+  getJob,
+  holdsLease,
+  renewLease,
+  requeueExpired,
+  runningJob,
+  takeLease,
+  writeProgress,
+  type JobRow,
+  type JobState,
+  type Lease,
+} from '../store/jobs.js';
+import { PROCESS_OWNER } from './budget.js';
+import type { Context } from './context.js';
+
+/** An executor that is silent for this long has lost its job. */
+export const LEASE_TTL_MS = 60_000;
+export const HEARTBEAT_MS = 10_000;
+const PROGRESS_EVERY_MS = 1_000;
+
+export interface Timers {
+  setInterval(callback: () => void, ms: number): unknown;
+  clearInterval(handle: unknown): void;
+}
+
+const REAL_TIMERS: Timers = {
+  setInterval: (callback, ms) => setInterval(callback, ms),
+  clearInterval: (handle) => clearInterval(handle as NodeJS.Timeout),
+};
+
+export interface LeaseOptions {
+  readonly owner?: string;
+  readonly timers?: Timers;
+  readonly ttlMs?: number;
+  readonly heartbeatMs?: number;
+}
+
+/** Throws `busy` once the job belongs to another process; called inside every transaction that writes for the job. */
+export type Fence = () => void;
+
+export interface LeasedJob {
+  readonly job: JobRow;
+  readonly lease: Lease;
+  readonly fence: Fence;
+}
+
+export type JobHandler = (ctx: Context, leased: LeasedJob) => Promise<void>;
+
+/**
+ * Takes the job's lease, runs `handler` under a heartbeat and records how it ended. `ctx.signal` of the handler also
+ * fires when the job is cancelled or lost.
+ *
+ * An interrupted job goes back to the queue; one that ran out of budget or met a usage limit waits for a person.
+ * @throws KarpathyError `busy` when another process runs it or took it over, `wrong_state` when it has ended, and
+ *   whatever the handler threw
+ */
+export async function runLeased(
+  ctx: Context,
+  jobId: number,
+  options: LeaseOptions & { handler: JobHandler },
+): Promise<JobRow> {
+  const owner = options.owner ?? PROCESS_OWNER;
+  const ttlMs = options.ttlMs ?? LEASE_TTL_MS;
+  const lease = acquire(ctx, jobId, { owner, ttlMs });
+  const stop = new AbortController();
+  const signal = AbortSignal.any([ctx.signal, stop.signal]);
+  const fence = () => assertHeld(ctx, lease);
+  const beat = startHeartbeat(ctx, lease, { ...options, ttlMs, stop });
+  const inner: Context = { ...ctx, signal, onProgress: recordProgress(ctx, lease) };
+  try {
+    signal.throwIfAborted();
+    await options.handler(inner, { job: getJob(ctx.db, jobId), lease, fence });
+    end(ctx, lease, { owner, state: 'finished', error: null });
+  } catch (thrown) {
+    const error = beat.outcome() === 'held' ? thrown : stoppedError(jobId, beat.outcome());
+    throw settleFailure(ctx, lease, { owner, error, cancelled: beat.outcome() === 'cancelled' });
+  } finally {
+    beat.stop();
+  }
+  return getJob(ctx.db, jobId);
+}
+
+function acquire(ctx: Context, jobId: number, options: { owner: string; ttlMs: number }): Lease {
+  const now = ctx.clock.now();
+  return immediate(ctx.db, () => {
+    const { profileId } = getJob(ctx.db, jobId);
+    const expired = requeueExpired(ctx.db, { profileId, now });
+    if (expired?.owner !== undefined && expired.owner !== null && expired.owner !== options.owner) {
+      releaseOwned(ctx.db, { profileId, owner: expired.owner, at: now });
+    }
+    const lease = takeLease(ctx.db, { id: jobId, owner: options.owner, now, expiresAt: now + options.ttlMs });
+    if (lease === null) throw notAvailable(ctx, jobId, profileId);
+    return lease;
+  });
+}
+
+function notAvailable(ctx: Context, jobId: number, profileId: number): KarpathyError {
+  const running = runningJob(ctx.db, profileId);
+  if (running !== null) {
+    const which = running.id === jobId ? `Job ${jobId}` : `Job ${running.id} (${running.kind})`;
+    return new KarpathyError('busy', `${which} of this profile is running in another process.`, {
+      hint: '`hermes karpathy jobs` shows its progress; one job per profile runs at a time.',
+    });
+  }
+  return new KarpathyError('wrong_state', `Job ${jobId} is ${getJob(ctx.db, jobId).state} already.`);
+}
+
+function assertHeld(ctx: Context, lease: Lease): void {
+  if (!holdsLease(ctx.db, lease)) throw stoppedError(lease.jobId, 'lost');
+}
+
+type Outcome = 'held' | 'cancelled' | 'lost';
+
+function stoppedError(jobId: number, outcome: Outcome): KarpathyError {
+  return outcome === 'lost'
+    ? new KarpathyError('busy', `Job ${jobId} was taken over by another process; this one stopped.`, {
+        hint: '`hermes karpathy jobs` shows who runs it.',
+      })
+    : new KarpathyError('interrupted', `Job ${jobId} was cancelled.`);
+}
+
+function startHeartbeat(
+  ctx: Context,
+  lease: Lease,
+  options: LeaseOptions & { ttlMs: number; stop: AbortController },
+): { outcome(): Outcome; stop(): void } {
+  const timers = options.timers ?? REAL_TIMERS;
+  let outcome: Outcome = 'held';
+  const handle = timers.setInterval(() => {
+    try {
+      outcome = renewLease(ctx.db, { ...lease, expiresAt: ctx.clock.now() + options.ttlMs });
+    } catch (error) {
+      // A locked DB is no reason to stop: the lease outlives several missed beats.
+      ctx.log.warn(`job ${lease.jobId}: heartbeat failed: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    if (outcome !== 'held') options.stop.abort();
+  }, options.heartbeatMs ?? HEARTBEAT_MS);
+  return { outcome: () => outcome, stop: () => timers.clearInterval(handle) };
+}
+
+/** Progress goes to the surface at once and to the job's row at most once a second, for whoever looks from outside. */
+function recordProgress(ctx: Context, lease: Lease): (update: ProgressUpdate) => void {
+  let last: { phase: string; at: number } | null = null;
+  return (update) => {
+    ctx.onProgress(update);
+    const at = ctx.clock.now();
+    if (
+      last !== null &&
+      last.phase === update.phase &&
+      at - last.at < PROGRESS_EVERY_MS &&
+      update.done < update.total
+    ) {
+      return;
+    }
+    last = { phase: update.phase, at };
+    writeProgress(ctx.db, { ...lease, progress: { ...update, at } });
+  };
+}
+
+/** Stops that a person can lift: the work done so far is kept and the job goes on when asked for again. */
+const WAITS_FOR_A_PERSON: ReadonlySet<ErrorCode> = new Set(['budget', 'model_limit', 'price_unknown', 'paused']);
+
+function settleFailure(
+  ctx: Context,
+  lease: Lease,
+  failure: { owner: string; error: unknown; cancelled: boolean },
+): KarpathyError {
+  const aborted = ctx.signal.aborted && !isKarpathyError(failure.error);
+  const error = aborted ? new KarpathyError('interrupted', 'Interrupted.') : toKarpathyError(failure.error);
+  const shown = { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  try {
+    end(ctx, lease, { owner: failure.owner, ...endOf(error, failure.cancelled), shown });
+  } catch (lost) {
+    // The one who took the job over writes its end.
+    return toKarpathyError(lost);
+  }
+  if (error.code !== 'interrupted' || failure.cancelled) return error;
+  return new KarpathyError(
+    'interrupted',
+    `Interrupted; what is finished is kept and job ${lease.jobId} goes on from there.`,
+    {
+      hint: '`hermes karpathy work` resumes it.',
+    },
+  );
+}
+
+function endOf(error: KarpathyError, cancelled: boolean): { state: Exclude<JobState, 'running'>; keepError: boolean } {
+  if (cancelled) return { state: 'cancelled', keepError: false };
+  if (error.code === 'interrupted') return { state: 'queued', keepError: false };
+  return { state: WAITS_FOR_A_PERSON.has(error.code) ? 'waiting' : 'failed', keepError: true };
+}
+
+function end(
+  ctx: Context,
+  lease: Lease,
+  how: {
+    owner: string;
+    state: Exclude<JobState, 'running'>;
+    keepError?: boolean;
+    shown?: { code: string; message: string; hint?: string };
+    error?: null;
+  },
+): void {
+  const at = ctx.clock.now();
+  immediate(ctx.db, () => {
+    endLease(ctx.db, { ...lease, state: how.state, error: how.keepError === true ? (how.shown ?? null) : null, at });
+    releaseOwned(ctx.db, { profileId: getJob(ctx.db, lease.jobId).profileId, owner: how.owner, at });
+  });
+}

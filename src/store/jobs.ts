@@ -1,0 +1,247 @@
+import { KarpathyError } from '../errors.js';
+import type { Db } from './database.js';
+
+export type JobKind = 'propose' | 'evaluate' | 'window' | 'run';
+export type JobState = 'queued' | 'running' | 'waiting' | 'finished' | 'failed' | 'cancelled';
+
+/** A row of long work. `payload`, `progress` and `error` are parsed JSON documents. */
+export interface JobRow {
+  readonly id: number;
+  readonly profileId: number;
+  readonly experimentId: number | null;
+  readonly kind: JobKind;
+  readonly state: JobState;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly progress: Readonly<Record<string, unknown>> | null;
+  readonly error: { readonly code: string; readonly message: string; readonly hint?: string } | null;
+  readonly requestedBy: string;
+  readonly fencingToken: number;
+  readonly leaseOwner: string | null;
+  readonly leaseExpiresAt: number | null;
+  readonly cancelRequestedAt: number | null;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+}
+
+/** What a lease holder must show for every write of its job. */
+export interface Lease {
+  readonly jobId: number;
+  readonly token: number;
+}
+
+type RawJob = Omit<JobRow, 'payload' | 'progress' | 'error'> & {
+  payload: string;
+  progress: string | null;
+  error: string | null;
+};
+
+const SELECT = `SELECT id, profile_id AS profileId, experiment_id AS experimentId, kind, state, payload, progress, error,
+  requested_by AS requestedBy, fencing_token AS fencingToken, lease_owner AS leaseOwner,
+  lease_expires_at AS leaseExpiresAt, cancel_requested_at AS cancelRequestedAt, created_at AS createdAt,
+  started_at AS startedAt, finished_at AS finishedAt FROM jobs`;
+
+function toRow(raw: RawJob): JobRow {
+  return {
+    ...raw,
+    payload: JSON.parse(raw.payload) as JobRow['payload'],
+    progress: raw.progress === null ? null : (JSON.parse(raw.progress) as NonNullable<JobRow['progress']>),
+    error: raw.error === null ? null : (JSON.parse(raw.error) as NonNullable<JobRow['error']>),
+  };
+}
+
+const OPEN = `('queued', 'running', 'waiting')`;
+
+export interface NewJob {
+  readonly profileId: number;
+  readonly experimentId: number | null;
+  readonly kind: JobKind;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly requestedBy: string;
+  readonly at: number;
+}
+
+export function insertJob(db: Db, job: NewJob): number {
+  return Number(
+    db
+      .prepare(
+        `INSERT INTO jobs (profile_id, experiment_id, kind, payload, requested_by, created_at)
+         VALUES (@profileId, @experimentId, @kind, @payload, @requestedBy, @at)`,
+      )
+      .run({ ...job, payload: JSON.stringify(job.payload) }).lastInsertRowid,
+  );
+}
+
+export function findJob(db: Db, id: number): JobRow | null {
+  const raw = db.prepare(`${SELECT} WHERE id = ?`).get(id) as RawJob | undefined;
+  return raw === undefined ? null : toRow(raw);
+}
+
+/** @throws KarpathyError `bad_usage` when there is no such job */
+export function getJob(db: Db, id: number): JobRow {
+  const job = findJob(db, id);
+  if (job === null) {
+    throw new KarpathyError('bad_usage', `There is no job ${id}.`, { hint: '`hermes karpathy jobs` lists them.' });
+  }
+  return job;
+}
+
+/** Newest first; `open` leaves out what has ended. */
+export function listJobs(db: Db, of: { profileId: number; open?: boolean; limit?: number }): JobRow[] {
+  const raws = db
+    .prepare(
+      `${SELECT} WHERE profile_id = ? ${of.open === true ? `AND state IN ${OPEN}` : ''} ORDER BY id DESC LIMIT ?`,
+    )
+    .all(of.profileId, of.limit ?? 50) as RawJob[];
+  return raws.map(toRow);
+}
+
+/** The open job of an experiment and kind; for an experiment of null, of the profile and kind. */
+export function findOpenJob(
+  db: Db,
+  of: { profileId: number; experimentId: number | null; kind: JobKind },
+): JobRow | null {
+  const raw = db
+    .prepare(
+      `${SELECT} WHERE profile_id = @profileId AND kind = @kind AND state IN ${OPEN}
+         AND (@experimentId IS NULL OR experiment_id = @experimentId) ORDER BY id LIMIT 1`,
+    )
+    .get(of) as RawJob | undefined;
+  return raw === undefined ? null : toRow(raw);
+}
+
+export function runningJob(db: Db, profileId: number): JobRow | null {
+  const raw = db.prepare(`${SELECT} WHERE profile_id = ? AND state = 'running'`).get(profileId) as RawJob | undefined;
+  return raw === undefined ? null : toRow(raw);
+}
+
+/** The oldest job that any executor may take: waiting ones need a person to ask again. */
+export function nextQueuedJob(db: Db, of: { profileId: number; kinds?: readonly JobKind[] }): JobRow | null {
+  const kinds = JSON.stringify(of.kinds ?? ['propose', 'evaluate', 'window', 'run']);
+  const raw = db
+    .prepare(
+      `${SELECT} WHERE profile_id = ? AND state = 'queued' AND kind IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 1`,
+    )
+    .get(of.profileId, kinds) as RawJob | undefined;
+  return raw === undefined ? null : toRow(raw);
+}
+
+/**
+ * Puts back the profile's running job if its lease has run out; its token grows, so that the old holder's writes
+ * are refused from here on. Returns the holder that lost it.
+ */
+export function requeueExpired(db: Db, of: { profileId: number; now: number }): { owner: string | null } | null {
+  const row = db
+    .prepare(
+      `UPDATE jobs SET fencing_token = fencing_token + 1, lease_expires_at = NULL, finished_at =
+           CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE @now END,
+         state = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END
+       WHERE profile_id = @profileId AND state = 'running' AND coalesce(lease_expires_at, 0) <= @now
+       RETURNING lease_owner AS owner`,
+    )
+    .get(of) as { owner: string | null } | undefined;
+  return row ?? null;
+}
+
+/** Takes a queued or waiting job; null when it is neither, or another one of the profile runs. */
+export function takeLease(db: Db, job: { id: number; owner: string; now: number; expiresAt: number }): Lease | null {
+  const row = db
+    .prepare(
+      `UPDATE jobs SET state = 'running', fencing_token = fencing_token + 1, lease_owner = @owner,
+         lease_expires_at = @expiresAt, started_at = coalesce(started_at, @now), error = NULL
+       WHERE id = @id AND state IN ('queued', 'waiting')
+         AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.profile_id = jobs.profile_id AND other.state = 'running')
+       RETURNING id AS jobId, fencing_token AS token`,
+    )
+    .get(job) as Lease | undefined;
+  return row ?? null;
+}
+
+const HELD = `id = @jobId AND fencing_token = @token AND state = 'running'`;
+
+export function holdsLease(db: Db, lease: Lease): boolean {
+  return db.prepare(`SELECT 1 FROM jobs WHERE ${HELD}`).get(lease) !== undefined;
+}
+
+/** @throws KarpathyError `busy` when the lease was taken over */
+function mustHold(changes: number, lease: Lease): void {
+  if (changes === 1) return;
+  throw new KarpathyError('busy', `Job ${lease.jobId} was taken over by another process; this one stops.`, {
+    hint: '`hermes karpathy jobs` shows who runs it.',
+  });
+}
+
+/** Extends the lease. `cancelled` = a person asked the job to stop; `lost` = another process has it. */
+export function renewLease(db: Db, lease: Lease & { expiresAt: number }): 'held' | 'cancelled' | 'lost' {
+  const row = db
+    .prepare(`UPDATE jobs SET lease_expires_at = @expiresAt WHERE ${HELD} RETURNING cancel_requested_at AS cancel`)
+    .get(lease) as { cancel: number | null } | undefined;
+  if (row === undefined) return 'lost';
+  return row.cancel === null ? 'held' : 'cancelled';
+}
+
+/** @throws KarpathyError `busy` when the lease was taken over */
+export function writeProgress(db: Db, lease: Lease & { progress: Readonly<Record<string, unknown>> }): void {
+  const { jobId, token } = lease;
+  const progress = JSON.stringify(lease.progress);
+  mustHold(
+    db.prepare(`UPDATE jobs SET progress = @progress WHERE ${HELD}`).run({ jobId, token, progress }).changes,
+    lease,
+  );
+}
+
+/** The experiment that a `run` job works on, so that whoever resumes it goes on with that one. */
+export function writeJobExperiment(db: Db, lease: Lease & { experimentId: number | null }): void {
+  mustHold(db.prepare(`UPDATE jobs SET experiment_id = @experimentId WHERE ${HELD}`).run(lease).changes, lease);
+}
+
+/**
+ * Ends the lease: `finished`, `failed` and `cancelled` for good, `queued` for any executor to go on, `waiting` until
+ * a person asks again. The owner's name is kept for the reservations it may have left.
+ * @throws KarpathyError `busy` when the lease was taken over
+ */
+export function endLease(
+  db: Db,
+  lease: Lease & {
+    state: Exclude<JobState, 'running'>;
+    error: { code: string; message: string; hint?: string } | null;
+    at: number;
+  },
+): void {
+  const final = lease.state !== 'queued' && lease.state !== 'waiting';
+  const changes = db
+    .prepare(
+      `UPDATE jobs SET state = @state, error = @error, lease_expires_at = NULL, finished_at = @finishedAt
+       WHERE ${HELD}`,
+    )
+    .run({
+      jobId: lease.jobId,
+      token: lease.token,
+      state: lease.state,
+      error: lease.error === null ? null : JSON.stringify(lease.error),
+      finishedAt: final ? lease.at : null,
+    }).changes;
+  mustHold(changes, lease);
+}
+
+/** A job that no one runs ends at once; a running one is asked to stop. Returns its state afterwards. */
+export function requestCancel(db: Db, job: { id: number; at: number }): JobState | null {
+  const row = db
+    .prepare(
+      `UPDATE jobs SET cancel_requested_at = coalesce(cancel_requested_at, @at),
+         finished_at = CASE WHEN state = 'running' THEN finished_at ELSE @at END,
+         state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END
+       WHERE id = @id AND state IN ${OPEN} RETURNING state`,
+    )
+    .get(job) as { state: JobState } | undefined;
+  return row?.state ?? null;
+}
+
+/** Ends the open jobs of an experiment that was decided meanwhile. */
+export function cancelJobsOf(db: Db, of: { experimentId: number; at: number }): void {
+  const open = db
+    .prepare(`SELECT id FROM jobs WHERE experiment_id = ? AND state IN ${OPEN}`)
+    .pluck()
+    .all(of.experimentId) as number[];
+  for (const id of open) requestCancel(db, { id, at: of.at });
+}
