@@ -1,0 +1,64 @@
+import type { Db } from './database.js';
+
+/** A text that was verified, with the evidence it was verified on. */
+export interface Baseline {
+  readonly id: number;
+  readonly profileId: number;
+  readonly experimentId: number | null;
+  readonly file: string;
+  readonly contentSha256: string;
+  readonly evidenceFingerprint: string | null;
+  /** Of the applied text in the fresh trials, in [0, 1]. */
+  readonly passRate: number | null;
+  /** Fresh estimate of the live window, in [-1, 1]. */
+  readonly effect: number | null;
+  readonly interval: readonly [number, number] | null;
+  readonly groups: number | null;
+  readonly epochs: number | null;
+  /** The live window's figures at the verification. */
+  readonly metrics: Readonly<Record<string, unknown>> | null;
+  readonly recordedAt: number;
+}
+
+interface Stored extends Omit<Baseline, 'interval' | 'metrics'> {
+  intervalLow: number | null;
+  intervalHigh: number | null;
+  metrics: string | null;
+}
+
+const SELECT = `SELECT id, profile_id AS profileId, experiment_id AS experimentId, file, content_sha256 AS contentSha256,
+  evidence_fingerprint AS evidenceFingerprint, pass_rate AS passRate, effect, interval_low AS intervalLow,
+  interval_high AS intervalHigh, groups, epochs, metrics, recorded_at AS recordedAt FROM baselines`;
+
+function fromStored({ intervalLow, intervalHigh, metrics, ...row }: Stored): Baseline {
+  return {
+    ...row,
+    interval: intervalLow === null || intervalHigh === null ? null : [intervalLow, intervalHigh],
+    metrics: metrics === null ? null : (JSON.parse(metrics) as Record<string, unknown>),
+  };
+}
+
+export function insertBaseline(db: Db, baseline: Omit<Baseline, 'id'>): number {
+  const { interval, metrics, ...row } = baseline;
+  const { lastInsertRowid } = db
+    .prepare(
+      `INSERT INTO baselines (profile_id, experiment_id, file, content_sha256, evidence_fingerprint, pass_rate, effect,
+         interval_low, interval_high, groups, epochs, metrics, recorded_at)
+       VALUES (@profileId, @experimentId, @file, @contentSha256, @evidenceFingerprint, @passRate, @effect,
+         @low, @high, @groups, @epochs, @metrics, @recordedAt)`,
+    )
+    .run({
+      ...row,
+      low: interval?.[0] ?? null,
+      high: interval?.[1] ?? null,
+      metrics: metrics === null ? null : JSON.stringify(metrics),
+    });
+  return Number(lastInsertRowid);
+}
+
+/** Oldest first. */
+export function baselinesOf(db: Db, profileId: number): Baseline[] {
+  return (db.prepare(`${SELECT} WHERE profile_id = ? ORDER BY recorded_at, id`).all(profileId) as Stored[]).map(
+    fromStored,
+  );
+}
