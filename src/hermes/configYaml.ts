@@ -12,6 +12,7 @@ import {
 } from '../config.js';
 import { KarpathyError, type Problem } from '../errors.js';
 import { homeOfProfile, pathsUnder, type Paths } from './paths.js';
+import { lineFinder } from './yamlPlaces.js';
 
 /** The section's place as keys: `plugins`, `karpathy_self_improve`. */
 const SECTION = CONFIG_PATH.split('.');
@@ -25,8 +26,8 @@ export interface HostConfigFile {
   readonly path: string;
   readonly exists: boolean;
   readonly data: Readonly<Record<string, unknown>>;
-  /** 1-based line of a key path inside the file; null when it isn't there. */
-  lineOf(path: readonly string[]): number | null;
+  /** 1-based line of a path like `plugins.enabled`, or of the nearest thing around it. */
+  lineOf(path: string): number | null;
 }
 
 /**
@@ -40,15 +41,11 @@ export function readHostConfig(home: string): HostConfigFile {
   const lines = new LineCounter();
   // The host reads this file with a YAML 1.1 parser.
   const document = parseDocument(text, { lineCounter: lines, version: '1.1', uniqueKeys: true, prettyErrors: false });
-  const lineOf = (keys: readonly string[]): number | null => {
-    const offset = offsetOf(document, keys);
-    return offset === null ? null : lines.linePos(offset).line;
-  };
   const broken = document.errors
     .filter((e) => e.code !== 'DUPLICATE_KEY' || isInside(document, e.pos[0]))
     .map((e) => ({ path: `${path}:${lines.linePos(e.pos[0]).line}`, message: firstLine(e.message) }));
   if (broken.length > 0) throw notYaml(path, broken);
-  return { path, exists: true, data: asMapping(document, path), lineOf };
+  return { path, exists: true, data: asMapping(document, path), lineOf: lineFinder(document, lines) };
 }
 
 function readText(path: string): string | null {
@@ -91,24 +88,6 @@ function isInside(document: Document, offset: number): boolean {
   return offset >= node.range[0] && offset <= node.range[2];
 }
 
-function offsetOf(document: Document, keys: readonly string[]): number | null {
-  let node: unknown = document.contents;
-  let offset: number | null = null;
-  for (const key of keys) {
-    if (!isMap(node)) return offset;
-    const pair = node.items.find((item) => keyText(item.key) === key);
-    if (pair === undefined) return offset;
-    const at: unknown = pair.key;
-    if (typeof at === 'object' && at !== null && 'range' in at && Array.isArray(at.range)) offset = Number(at.range[0]);
-    node = pair.value;
-  }
-  return offset;
-}
-
-function keyText(key: unknown): string {
-  return typeof key === 'object' && key !== null && 'value' in key ? String(key.value) : String(key);
-}
-
 function sectionOf(file: HostConfigFile): unknown {
   const plugins = file.data[SECTION[0] ?? ''];
   if (typeof plugins !== 'object' || plugins === null || Array.isArray(plugins)) return undefined;
@@ -142,7 +121,7 @@ export function readRootConfig(root: string): RootConfig {
 
 function withLines(error: KarpathyError, file: HostConfigFile): KarpathyError {
   const problems = error.problems.map((problem) => {
-    const line = file.lineOf(keysOf(problem.path, file));
+    const line = file.lineOf(problem.path);
     return line === null ? problem : { ...problem, message: `${problem.message} (line ${line})` };
   });
   return new KarpathyError(error.code, error.message, {
@@ -151,35 +130,13 @@ function withLines(error: KarpathyError, file: HostConfigFile): KarpathyError {
   });
 }
 
-/** Splits a problem's path into keys; a key may itself contain dots (`prices.gpt-4.1`), so the longest that exists wins. */
-function keysOf(path: string, file: HostConfigFile): string[] {
-  const parts = path.replace(/\[\d+\]/g, '').split('.');
-  const keys: string[] = [];
-  let node: unknown = file.data;
-  for (let start = 0; start < parts.length;) {
-    let end = start + 1;
-    for (let longest = parts.length; longest > start; longest -= 1) {
-      const key = parts.slice(start, longest).join('.');
-      if (typeof node === 'object' && node !== null && Object.hasOwn(node, key)) {
-        end = longest;
-        break;
-      }
-    }
-    const key = parts.slice(start, end).join('.');
-    node = typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[key] : undefined;
-    keys.push(key);
-    start = end;
-  }
-  return keys;
-}
-
 /** The section belongs into the root's file only: one DB serves all profiles. @throws KarpathyError `bad_config` */
 export function refuseSectionInProfile(root: string, profileName: string): void {
   const home = homeOfProfile(root, profileName);
   if (profileName === 'default') return;
   const file = readHostConfig(home);
   if (sectionOf(file) === undefined) return;
-  const line = file.lineOf(SECTION);
+  const line = file.lineOf(CONFIG_PATH);
   throw new KarpathyError('bad_config', `${file.path} has a section ${CONFIG_PATH}, which is not read there.`, {
     problems: [
       {
@@ -227,4 +184,9 @@ export function loadConfig(
 function fromEnv(key: string, value: string | undefined): Record<string, string> {
   const trimmed = value?.trim();
   return trimmed ? { [key]: trimmed } : {};
+}
+
+/** The names under `profiles` of our section. @throws KarpathyError `bad_config` */
+export function listProfileSections(root: string): string[] {
+  return Object.keys(readRootConfig(root).written.profiles ?? {});
 }

@@ -1,0 +1,44 @@
+import { listScenarios } from '../store/scenarios.js';
+import type { ProfileRow } from '../store/profiles.js';
+import type { Context } from './context.js';
+import { estimateEvaluation } from './evaluate.js';
+
+/** What the life of one edit is expected to take, to be shown beside the budget. */
+export interface SetupEstimate {
+  readonly trials: number;
+  readonly calls: number;
+  readonly tokens: number;
+  /** Null while the price of a model is unknown. */
+  readonly usd: number | null;
+  readonly seconds: number;
+  /** In words, what the figures rest on. */
+  readonly basis: string;
+}
+
+/** A suite as small as the gate can decide on comfortably, when there is none to count yet. */
+const ASSUMED = { train: 10, holdout: 20 };
+/** Measured on Hermes with its default tools: about 15,500 input tokens a call, a few hundred out, two calls a turn. */
+const TOKENS_PER_CALL = 16_000;
+const CALLS_PER_TRIAL = 2;
+const SECONDS_PER_TRIAL = 12;
+
+/** From the profile's own suite and history when there is one; else from stated assumptions. */
+export function setupEstimate(ctx: Context, profile: ProfileRow | null): SetupEstimate {
+  const holdout = profile === null ? [] : listScenarios(ctx.db, profile.id, { split: 'holdout' });
+  if (profile !== null && holdout.length > 0) {
+    const { trials, calls, tokens, usd, seconds, basis } = estimateEvaluation(ctx, {});
+    return { trials, calls, tokens, usd, seconds, basis };
+  }
+  const { gate, live, runner } = ctx.config.config;
+  // Two arms on the holdout at selection and again in the live window; the incumbent alone on train.
+  const trials = ASSUMED.holdout * 2 * (gate.epochs + live.epochs) + ASSUMED.train;
+  const calls = trials * CALLS_PER_TRIAL;
+  return {
+    trials,
+    calls,
+    tokens: calls * TOKENS_PER_CALL,
+    usd: null,
+    seconds: Math.ceil((trials * SECONDS_PER_TRIAL) / runner.concurrency),
+    basis: `assumed, as there are no holdout scenarios yet: ${ASSUMED.holdout} holdout and ${ASSUMED.train} train scenarios, ${CALLS_PER_TRIAL} calls of ${TOKENS_PER_CALL} tokens a trial`,
+  };
+}
