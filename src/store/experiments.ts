@@ -246,6 +246,14 @@ export function addCost(db: Db, id: number, input: { readonly usd: number | null
   ).run({ id, usd: input.usd, tokens: input.tokens });
 }
 
+/** Notes that a person's edit stands where an operation would write, or that it no longer does; in any state. */
+export function markConflict(db: Db, id: number, input: { readonly detected: boolean; readonly at: number }): void {
+  db.prepare(
+    `UPDATE experiments SET manual_conflict_detected = @detected, updated_at = @at
+     WHERE id = @id AND manual_conflict_detected <> @detected`,
+  ).run({ id, detected: Number(input.detected), at: input.at });
+}
+
 export interface GitProvenance {
   readonly applyCommitSha?: string | null;
   readonly revertCommitSha?: string | null;

@@ -1,0 +1,43 @@
+import { commitTarget } from '../ratchet/git.js';
+import { hashAt } from '../ratchet/target.js';
+import { immediate } from '../store/database.js';
+import { getExperiment, recordGit } from '../store/experiments.js';
+import { recordGitPhase, type FileOperationRow } from '../store/fileOperations.js';
+import type { Context } from './context.js';
+
+/**
+ * The last phase of a file operation: the commit, or the reason why there is none. The file operation stands whatever
+ * comes of it; nothing is thrown for git's sake.
+ */
+export async function commitOperation(ctx: Context, operation: FileOperationRow): Promise<void> {
+  if (operation.phase !== 'done') return;
+  const { git } = operation.transition;
+  const experiment = getExperiment(ctx.db, operation.experimentId);
+  const result =
+    operation.gitPhase !== 'pending' || git === null
+      ? ({ phase: 'skipped', commitSha: null, reason: operation.gitReason ?? 'not in a git work tree' } as const)
+      : hashAt(operation.path) !== operation.newSha256
+        ? ({ phase: 'skipped', commitSha: null, reason: 'the target was edited before it was committed' } as const)
+        : await commitTarget(
+            {
+              path: operation.path,
+              root: git.root,
+              priorBlob: git.blobSha,
+              experimentId: operation.experimentId,
+              operation: operation.kind,
+              profile: experiment.profile,
+            },
+            ctx.env,
+          );
+  if (result.phase === 'failed') {
+    ctx.log.warn(`no commit for the ${operation.kind} of experiment ${operation.experimentId}: ${result.reason}`);
+  }
+  immediate(ctx.db, () => {
+    recordGitPhase(ctx.db, operation.id, result);
+    const sha = result.commitSha;
+    recordGit(ctx.db, operation.experimentId, {
+      ...(operation.kind === 'apply' ? { applyCommitSha: sha } : { revertCommitSha: sha }),
+      gitNote: result.reason === null ? null : `${operation.kind}: ${result.reason}`,
+    });
+  });
+}
