@@ -170,8 +170,8 @@ export async function ensureBuild() {
 async function isBuilt() {
   const built = join(projectDir, 'dist', 'build.json');
   if (!existsSync(built)) return false;
-  const { computeBuildId } = await import('./build-id.mjs');
-  return JSON.parse(readFileSync(built, 'utf8')).build === computeBuildId(projectDir);
+  const { buildId } = await import('./build-id.mjs');
+  return JSON.parse(readFileSync(built, 'utf8')).build === buildId();
 }
 
 /**

@@ -131,7 +131,7 @@ function runtimeName(): string {
 }
 
 /** Puts a runtime of the same build where `setup` finds it done; the build id is a hash of the sources. */
-function restoreRuntime(root: string): boolean {
+export function restoreRuntime(root: string): boolean {
   const from = join(runtimeCache, runtimeName());
   if (process.env.KARPATHY_FRESH_SETUP || !existsSync(from)) return false;
   mkdirSync(runtimeOf(root), { recursive: true, mode: 0o700 });
@@ -139,7 +139,8 @@ function restoreRuntime(root: string): boolean {
   return true;
 }
 
-function saveRuntime(root: string): void {
+/** Keeps the runtime that `setup` made, for the next root with the same build. */
+export function saveRuntime(root: string): void {
   const from = join(runtimeOf(root), runtimeName());
   const to = join(runtimeCache, runtimeName());
   if (!existsSync(from) || existsSync(to)) return;
