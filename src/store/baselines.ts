@@ -16,7 +16,7 @@ export interface Baseline {
   readonly groups: number | null;
   readonly epochs: number | null;
   /** The live window's figures at the verification. */
-  readonly metrics: Readonly<Record<string, unknown>> | null;
+  readonly metrics: unknown;
   readonly recordedAt: number;
 }
 
@@ -34,25 +34,27 @@ function fromStored({ intervalLow, intervalHigh, metrics, ...row }: Stored): Bas
   return {
     ...row,
     interval: intervalLow === null || intervalHigh === null ? null : [intervalLow, intervalHigh],
-    metrics: metrics === null ? null : (JSON.parse(metrics) as Record<string, unknown>),
+    metrics: metrics === null ? null : (JSON.parse(metrics) as unknown),
   };
 }
 
-export function insertBaseline(db: Db, baseline: Omit<Baseline, 'id'>): number {
-  const { interval, metrics, ...row } = baseline;
+export interface NewBaseline extends Omit<Baseline, 'id' | 'interval' | 'metrics'> {
+  readonly intervalLow: number | null;
+  readonly intervalHigh: number | null;
+  /** Any JSON document. */
+  readonly metrics: unknown;
+}
+
+/** Returns the row's id. */
+export function insertBaseline(db: Db, baseline: NewBaseline): number {
   const { lastInsertRowid } = db
     .prepare(
       `INSERT INTO baselines (profile_id, experiment_id, file, content_sha256, evidence_fingerprint, pass_rate, effect,
          interval_low, interval_high, groups, epochs, metrics, recorded_at)
        VALUES (@profileId, @experimentId, @file, @contentSha256, @evidenceFingerprint, @passRate, @effect,
-         @low, @high, @groups, @epochs, @metrics, @recordedAt)`,
+         @intervalLow, @intervalHigh, @groups, @epochs, @metrics, @recordedAt)`,
     )
-    .run({
-      ...row,
-      low: interval?.[0] ?? null,
-      high: interval?.[1] ?? null,
-      metrics: metrics === null ? null : JSON.stringify(metrics),
-    });
+    .run({ ...baseline, metrics: baseline.metrics == null ? null : JSON.stringify(baseline.metrics) });
   return Number(lastInsertRowid);
 }
 
