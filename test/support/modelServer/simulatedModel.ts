@@ -21,9 +21,9 @@ export type BehaviourName = 'summary' | 'units' | 'confirm' | 'brief';
 
 export const BEHAVIOURS: readonly Behaviour[] = [
   // Ends with one line that begins "In short:".
-  { name: 'summary', asked: /\bin short\b|one-line summary|summar(y|ise|ize)/i, base: 0.1, whenAsked: 0.96 },
+  { name: 'summary', asked: /\bin short\b|one-line summary|summar(y|ise|ize)/i, base: 0.03, whenAsked: 0.98 },
   // Writes "12.0 kg" and not "12.0".
-  { name: 'units', asked: /\bunits?\b/i, base: 0.15, whenAsked: 0.95 },
+  { name: 'units', asked: /\bunits?\b/i, base: 0.03, whenAsked: 0.98 },
   // Asks before it deletes.
   { name: 'confirm', asked: /\b(ask|confirm)\b[^.]*\bdelet/i, base: 0.1, whenAsked: 0.95 },
   // At most 40 words in all.
