@@ -39,7 +39,7 @@ const GUARDED = /^(git_.*|editor|pager|prefix|ssh_askpass|visual)$/i;
 function cleaned(env: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
   const kept = Object.entries(env).filter(([key, value]) => value !== undefined && !GUARDED.test(key));
   // Messages are matched, so they must not be translated.
-  return { ...Object.fromEntries(kept), LC_ALL: 'C' } as Record<string, string>;
+  return { ...Object.fromEntries(kept), LC_ALL: 'C' };
 }
 
 export function openGit(directory: string, env: Readonly<NodeJS.ProcessEnv>): Git {

@@ -18,8 +18,8 @@ export interface VerifyEvidence {
   /** Share of the applied text's fresh trials that passed, in [0, 1]; null = not measured. */
   readonly passRate: number | null;
   readonly evidenceFingerprint: string | null;
-  /** Metrics of the window, any JSON document. */
-  readonly metrics?: unknown;
+  /** Figures of the window. */
+  readonly metrics?: Readonly<Record<string, unknown>> | null;
   readonly reason: string;
 }
 
@@ -92,8 +92,7 @@ export function closeAsVerified(
       evidenceFingerprint: evidence.evidenceFingerprint,
       passRate: evidence.passRate,
       effect: evidence.verdict?.effect ?? null,
-      intervalLow: evidence.verdict?.interval?.[0] ?? null,
-      intervalHigh: evidence.verdict?.interval?.[1] ?? null,
+      interval: evidence.verdict?.interval ?? null,
       groups: evidence.verdict?.groups ?? null,
       epochs: evidence.verdict?.epochs ?? null,
       metrics: evidence.metrics ?? null,

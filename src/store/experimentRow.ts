@@ -87,7 +87,7 @@ export function experimentRow(raw: unknown): ExperimentRow {
   const entries = Object.entries(raw as Record<string, unknown>).map(([column, value]) => {
     const key = camelCase(column);
     if (value !== null && BOOLEANS.has(key)) return [key, value === 1];
-    if (value !== null && JSON_COLUMNS.has(key)) return [key, JSON.parse(String(value)) as unknown];
+    if (typeof value === 'string' && JSON_COLUMNS.has(key)) return [key, JSON.parse(value) as unknown];
     return [key, value];
   });
   return Object.fromEntries(entries) as ExperimentRow;

@@ -74,8 +74,8 @@ const COLUMNS = `id, experiment_id AS experimentId, kind, path, mode, prior_sha2
   reconciled_at AS reconciledAt, created_at AS createdAt, finished_at AS finishedAt`;
 
 function operationRow(raw: unknown): FileOperationRow {
-  const row = raw as FileOperationRow & { transition: unknown };
-  return { ...row, transition: JSON.parse(String(row.transition)) as OperationTransition };
+  const row = raw as Omit<FileOperationRow, 'transition'> & { readonly transition: string };
+  return { ...row, transition: JSON.parse(row.transition) as OperationTransition };
 }
 
 /** @throws KarpathyError `busy` when the file has another operation open */
