@@ -138,10 +138,16 @@ def _record(place, version):
         "build": _build_in_use(place),
         "version": version,
         "host_version": places.host_version(),
-        "argv": " ".join(sys.argv)[:300],
+        "argv": _program(),
         "at": _now_ms(),
     }
     _append(place, encode(event))
+
+
+def _program():
+    """What kind of process this is, as `hermes gateway run`; never the rest, where a prompt may stand."""
+    words = [os.path.basename(sys.argv[0]), *sys.argv[1 : 3 if sys.argv[1:2] in (["gateway"], ["cron"]) else 2]]
+    return " ".join(word for index, word in enumerate(words) if index == 0 or word.isalpha() and word.islower())[:80]
 
 
 def _build_in_use(place):
