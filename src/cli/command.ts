@@ -51,6 +51,8 @@ export interface CommandSpec {
   readonly surface?: 'cli' | 'work' | 'tick';
   /** Says how to do it by flags when a question can't be asked. */
   readonly withoutTerminal?: string;
+  /** What its group does when no command follows: `jobs` lists the jobs. */
+  readonly isDefault?: boolean;
   /** Runs without the usual preparation of a command (reconciling, counting sessions). */
   readonly bare?: boolean;
   readonly input: z.ZodType;

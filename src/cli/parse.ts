@@ -27,7 +27,7 @@ export function readGlobals(argv: readonly string[]): Globals {
 }
 
 const HANDLED_BY_THE_HOST = `
-Before anything else (these two need Hermes in front, not Node):
+Before anything else, done by Hermes itself:
   hermes karpathy setup                    build what the plugin runs on; shows progress and size
   hermes karpathy install --profile NAME   link the plugin into another profile, or --all`;
 
@@ -37,6 +37,7 @@ A change is proposed, tested in the real Hermes, approved by you, applied, watch
 
 /** `argv` without the program's name. @throws KarpathyError `bad_usage`, with the nearest command as its hint */
 export function parseArgv(argv: readonly string[], options: { specs: readonly CommandSpec[]; io: CliIo }): Call {
+  refuseHostCommands(argv);
   const written: string[] = [];
   let call: Call | null = null;
   const program = buildProgram(options.specs, {
@@ -56,12 +57,22 @@ export function parseArgv(argv: readonly string[], options: { specs: readonly Co
   return call;
 }
 
+/** `setup` and `install` build and link what this program is part of; the Python side does that before Node runs. */
+function refuseHostCommands(argv: readonly string[]): void {
+  const [first] = argv.filter((word) => !word.startsWith('-'));
+  if (first !== 'setup' && first !== 'install') return;
+  throw new KarpathyError('bad_usage', `\`${first}\` is done by Hermes, not by this program.`, {
+    hint: `Run \`hermes karpathy ${first}\`; in a checkout, \`npm ci\` builds everything in place.`,
+  });
+}
+
 /** A sentence may begin with a dash, as a list item does; commander would take it for an option. */
 function shieldText(argv: readonly string[]): string[] {
   return argv.flatMap((word, index) => {
-    const before = argv[index - 2];
-    const isSentence = (before === '--rewrite' || before === '--insert-after') && /^-.*\s/su.test(word);
-    return isSentence ? [`--text=${word}`] : [word];
+    const follows = /^--(rewrite|insert-after)(=|$)/u.test(
+      (argv[index - 1]?.includes('=') ? argv[index - 1] : argv[index - 2]) ?? '',
+    );
+    return follows && /^-.*\s/su.test(word) ? [`--text=${word}`] : [word];
   });
 }
 
@@ -69,7 +80,8 @@ function usageError(error: CommanderError, written: readonly string[], name: str
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = rest.join(' ').replaceAll(/[()]/g, '').trim();
   // `scenario` alone makes commander print the group's help as an error.
-  const message = error.code === 'commander.help' ? 'A command is missing.' : `${first.charAt(0).toUpperCase()}${first.slice(1)}.`;
+  const message =
+    error.code === 'commander.help' ? 'A command is missing.' : `${first.charAt(0).toUpperCase()}${first.slice(1)}.`;
   const commands = [...written.join('').matchAll(/^ {2}([a-z]+)/gmu)].map((match) => match[1]);
   const hint =
     suggestion !== ''
@@ -122,7 +134,11 @@ function parentFor(program: Command, spec: CommandSpec, building: Building): Com
   if (group === spec.path || group === undefined) return program;
   const existing = program.commands.find((made) => made.name() === group);
   if (existing !== undefined) return existing;
-  const made = program.command(group).description(GROUPS[group] ?? '').helpOption('--help', 'show help').helpCommand(false);
+  const made = program
+    .command(group)
+    .description(GROUPS[group] ?? '')
+    .helpOption('--help', 'show help')
+    .helpCommand(false);
   made.helpGroup(spec.group);
   configure(made, building.io, building.write);
   return made;
@@ -136,8 +152,14 @@ const GROUPS: Readonly<Record<string, string>> = {
 function addCommand(program: Command, spec: CommandSpec, building: Building): void {
   const name = spec.path.split(' ').at(-1) ?? spec.path;
   const parent = parentFor(program, spec, building);
-  const made = parent.command(name).summary(spec.summary).helpOption('--help', 'show this help').helpGroup(`${spec.group}:`);
-  made.description(spec.details === undefined ? capitalised(spec.summary) : `${capitalised(spec.summary)}\n\n${spec.details}`);
+  const made = parent
+    .command(name, { isDefault: spec.isDefault === true })
+    .summary(spec.summary)
+    .helpOption('--help', 'show this help')
+    .helpGroup(`${spec.group}:`);
+  made.description(
+    spec.details === undefined ? capitalised(spec.summary) : `${capitalised(spec.summary)}\n\n${spec.details}`,
+  );
   if (spec.usage !== undefined) made.usage(spec.usage);
   for (const argument of spec.arguments ?? []) made.argument(argument.name, argument.summary);
   for (const option of spec.options ?? []) made.option(option.flags, option.summary);

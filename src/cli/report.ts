@@ -1,23 +1,19 @@
 import { errorToJson, type KarpathyError, type Problem } from '../errors.js';
 import type { Look } from '../text/look.js';
+import { asTyped } from '../text/next.js';
 import type { CliIo } from './io.js';
 
 function problemLine(problem: Problem): string {
   return `  ${problem.path}${problem.value === undefined ? '' : ` = ${problem.value}`}: ${problem.message}`;
 }
 
-/** Hints name commands as Hermes users type them; the bin is called differently. */
-export function asCalled(text: string, command: string): string {
-  return command === 'hermes karpathy' ? text : text.replaceAll('hermes karpathy', command);
-}
-
 /** An error as a person reads it: what, each problem on a line, and the way out. */
 export function errorText(error: KarpathyError, look: Look): string {
   const { red, bold, cyan } = look.colors;
   return [
-    `${bold(red('error:'))} ${asCalled(error.message, look.command)}`,
+    `${bold(red('error:'))} ${asTyped(error.message, look.command)}`,
     ...error.problems.map(problemLine),
-    ...(error.hint === undefined ? [] : [cyan(`→ ${asCalled(error.hint, look.command)}`)]),
+    ...(error.hint === undefined ? [] : [cyan(`→ ${asTyped(error.hint, look.command)}`)]),
   ].join('\n');
 }
 

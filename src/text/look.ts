@@ -12,7 +12,12 @@ export interface Look {
   readonly command: string;
 }
 
-export function makeLook(options: { width?: number | undefined; color: boolean; form: Look['form']; command: string }): Look {
+export function makeLook(options: {
+  width?: number | undefined;
+  color: boolean;
+  form: Look['form'];
+  command: string;
+}): Look {
   return {
     width: Math.max(40, Math.min(options.width ?? 80, 120)),
     colors: pico.createColors(options.color),

@@ -7,9 +7,9 @@ export function table(look: Look, head: readonly string[], rows: readonly (reado
   if (look.form === 'plain') return rows.map((row) => row.filter((cell) => cell !== '').join(' · ')).join('\n');
   const blank = Object.fromEntries(
     // Every border character is left out; a gap of two spaces keeps the columns apart.
-    ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'].concat(
-      ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
-    ).map((name) => [name, '']),
+    ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
+      .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'])
+      .map((name) => [name, '']),
   );
   const drawn = new Table({
     head: head.map((title) => look.colors.dim(title)),
@@ -27,8 +27,7 @@ export function table(look: Look, head: readonly string[], rows: readonly (reado
 }
 
 function lastColumnFits(look: Look, head: readonly string[], rows: readonly (readonly string[])[]): (number | null)[] {
-  const widest = (column: number) =>
-    Math.max(...[head, ...rows].map((row) => [...visible(row[column] ?? '')].length));
+  const widest = (column: number) => Math.max(...[head, ...rows].map((row) => [...visible(row[column] ?? '')].length));
   const others = head.slice(0, -1).reduce((sum, _, column) => sum + widest(column) + 2, 0);
   const rest = Math.max(20, look.width - others);
   return head.map((_, column) => (column === head.length - 1 && widest(column) > rest ? rest : null));

@@ -1,0 +1,25 @@
+import { KarpathyError } from '../errors.js';
+import { requirePerson } from '../services/authority.js';
+import type { Session } from './command.js';
+
+export interface Agreement {
+  /** For the refusal: `approving a change`. */
+  readonly what: string;
+  readonly question: string;
+  /** Shown before the question: diff, evidence, remaining cost. */
+  readonly preview: string;
+  /** Skips the question, not the rule of who may decide. */
+  readonly yes: boolean;
+}
+
+/**
+ * Makes sure that a person decides: first the rule, then the question.
+ * @throws KarpathyError `needs_person` when nobody may decide here or the answer was no, `bad_usage` without a terminal
+ */
+export async function agree(session: Session, agreement: Agreement): Promise<void> {
+  requirePerson(session.ctx, agreement.what);
+  if (agreement.yes) return;
+  if (session.canAsk) session.show(agreement.preview);
+  if (await session.ask.confirm(agreement.question)) return;
+  throw new KarpathyError('needs_person', 'Not agreed; nothing was changed.');
+}

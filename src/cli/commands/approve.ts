@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { applyExperiment } from '../../services/apply.js';
+import { approve } from '../../services/approve.js';
+import { ownExperiment } from '../../services/ownExperiment.js';
+import { appliedText } from '../../text/applied.js';
+import { agree } from '../agree.js';
+import { command } from '../command.js';
+import { experimentId, flag, reason } from '../inputs.js';
+import { outcome } from '../outcome.js';
+import { preview } from '../preview.js';
+
+export const approveCommand = command({
+  path: 'approve',
+  group: 'Decide',
+  summary: 'agree to a change that the evidence supports',
+  details:
+    'Needs the verdict keep, an unchanged file and evidence that still holds. Approving also agrees that the change is\nput back without asking again when fresh trials prove harm, unless --no-auto-revert is given.',
+  arguments: [{ name: '<id>', summary: 'number of the experiment' }],
+  options: [
+    { flags: '--apply', summary: 'write the file at once' },
+    { flags: '--override <reason>', summary: 'approve although the verdict is undecided; the reason stays on record' },
+    { flags: '--no-auto-revert', summary: 'never revert without asking, whatever the live window shows' },
+    { flags: '--yes', summary: 'do not ask on the terminal' },
+  ],
+  examples: ['approve 7', 'approve 7 --apply', "approve 7 --override 'wording rule of our team'"],
+  withoutTerminal: 'Add --yes to skip the question.',
+  input: z.object({
+    id: experimentId,
+    apply: flag,
+    override: reason.optional(),
+    autoRevert: z.boolean().default(true),
+    yes: flag,
+  }),
+  async run(session, { id, apply, override, autoRevert, yes }) {
+    const { ctx } = session;
+    const { targetRelpath } = ownExperiment(ctx, id);
+    await agree(session, {
+      what: 'approving a change',
+      question: `Approve experiment ${id}${apply ? ` and write ${targetRelpath}` : ''}?`,
+      preview: preview(
+        session,
+        id,
+        apply ? `${targetRelpath} is written; new sessions use it` : 'nothing is written yet',
+      ),
+      yes,
+    });
+    await approve(ctx, id, { ...(override === undefined ? {} : { override }), autoRevert });
+    if (!apply) return outcome(ctx, id, `Experiment ${id} is approved.`);
+    return outcome(ctx, id, `Experiment ${id} is approved. ${appliedText(await applyExperiment(ctx, id))}`);
+  },
+});

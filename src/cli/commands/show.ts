@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { requirePerson } from '../../services/authority.js';
+import { budgetLimits } from '../../services/budget.js';
+import { show } from '../../services/show.js';
+import { showText } from '../../text/show.js';
+import { command } from '../command.js';
+import { experimentId, flag } from '../inputs.js';
+import { whichExperiment } from '../../services/whichExperiment.js';
+
+export const showCommand = command({
+  path: 'show',
+  group: 'Look',
+  summary: 'one experiment: the change by words, both arms per scenario, the verdict in plain words',
+  details: 'Without ID: the experiment in flight. Holdout scenarios stay unnamed unless --include-holdout is given.',
+  arguments: [{ name: '[id]', summary: 'number of the experiment' }],
+  options: [{ flags: '--include-holdout', summary: 'name the holdout scenarios; each view is recorded' }],
+  examples: ['show', 'show 7', '--json show 7'],
+  input: z.object({ id: experimentId.optional(), includeHoldout: flag }),
+  async run({ ctx }, { id, includeHoldout }) {
+    if (includeHoldout) requirePerson(ctx, 'showing the holdout');
+    const view = show(ctx, whichExperiment(ctx, id), { withHoldout: includeHoldout });
+    return {
+      data: view,
+      text: (look) => showText(look, view, { now: ctx.clock.now(), budget: budgetLimits(ctx) }),
+    };
+  },
+});

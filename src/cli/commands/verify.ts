@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { enqueue } from '../../services/enqueue.js';
+import { ownExperiment } from '../../services/ownExperiment.js';
+import { requireFullWindow } from '../../services/verify.js';
+import { whichExperiment } from '../../services/whichExperiment.js';
+import { command } from '../command.js';
+import { runInForeground } from '../foreground.js';
+import { experimentId } from '../inputs.js';
+import { standingAnswer } from '../outcome.js';
+
+export const verifyCommand = command({
+  path: 'verify',
+  group: 'Improve',
+  summary: 'judge a full live window by fresh trials against the text from before',
+  details: 'Ends in verified, in a revert if you agreed to that at the approval, or in a decision for you.',
+  arguments: [{ name: '[id]', summary: 'number of the experiment; without it the one in flight' }],
+  examples: ['verify', 'verify 7'],
+  input: z.object({ id: experimentId.optional() }),
+  async run(session, { id }) {
+    const { ctx } = session;
+    const experiment = ownExperiment(ctx, whichExperiment(ctx, id));
+    requireFullWindow(ctx, experiment);
+    await runInForeground(session, enqueue(ctx, { kind: 'window', experimentId: experiment.id }));
+    return standingAnswer(ctx, experiment.id, 'Judged.');
+  },
+});

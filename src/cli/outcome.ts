@@ -1,0 +1,26 @@
+import type { Context } from '../services/context.js';
+import { ownExperiment } from '../services/ownExperiment.js';
+import { budgetLimits } from '../services/budget.js';
+import { standing } from '../services/status.js';
+import { nextText } from '../text/next.js';
+import { experimentLines } from '../text/status.js';
+import type { Answer } from './command.js';
+
+/** What every deciding command answers: what was done, how the experiment stands now, what comes next. */
+export function outcome(ctx: Context, id: number, done: string, extra: object = {}): Answer {
+  const { view, next } = standing(ctx, ownExperiment(ctx, id));
+  return {
+    data: { done, experiment: view, next, ...extra },
+    text: (look) => `${look.colors.green('✓')} ${done}\n\n${nextText(look, next)}`,
+  };
+}
+
+/** How an experiment stands, with its lines; for commands that end in evidence. */
+export function standingAnswer(ctx: Context, id: number, done: string): Answer {
+  const { view, next } = standing(ctx, ownExperiment(ctx, id));
+  const options = { now: ctx.clock.now(), budget: budgetLimits(ctx) };
+  return {
+    data: { done, experiment: view, next },
+    text: (look) => [done, '', ...experimentLines(look, view, options), '', nextText(look, next)].join('\n'),
+  };
+}

@@ -1,0 +1,155 @@
+import type { VerdictKind } from '../domain/experiment.js';
+import type { ExperimentRow } from '../store/experiments.js';
+
+/** Where an experiment stands within its state, in the words of every surface. */
+export const PHASES = [
+  'drafting',
+  'not evaluated',
+  'evaluating',
+  'waiting for a person',
+  'stale',
+  'ready to apply',
+  'counting sessions',
+  'judging the window',
+  'conflict',
+  'verified',
+  'reverted',
+  'rejected',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+export type TargetStatus = 'as_base' | 'as_applied' | 'edited' | 'missing';
+
+/** An open job of the experiment. */
+export interface OpenJob {
+  readonly id: number;
+  readonly kind: 'propose' | 'evaluate' | 'window' | 'run';
+  readonly state: 'queued' | 'running' | 'waiting';
+}
+
+export interface PhaseFacts {
+  readonly experiment: Pick<
+    ExperimentRow,
+    'id' | 'state' | 'candidateSha256' | 'verdict' | 'manualConflictDetected' | 'liveNote' | 'appliedAt' | 'approvedAt'
+  > &
+    Pick<ExperimentRow, 'liveSessionsObserved' | 'liveSessionsTarget' | 'liveDeadlineAt' | 'liveExtensions'>;
+  readonly target: TargetStatus;
+  readonly job: OpenJob | null;
+  readonly now: number;
+}
+
+/** The phase follows from state, verdict, open job and the target file; it is stored nowhere. */
+export function phaseOf({ experiment, target, job, now }: PhaseFacts): Phase {
+  switch (experiment.state) {
+    case 'verified':
+    case 'reverted':
+    case 'rejected':
+      return experiment.state;
+    case 'proposed':
+      if (experiment.candidateSha256 === null) return 'drafting';
+      if (target !== 'as_base') return 'stale';
+      if (job !== null) return 'evaluating';
+      return experiment.verdict === null ? 'not evaluated' : 'waiting for a person';
+    case 'approved':
+      return target === 'as_base' ? 'ready to apply' : 'stale';
+    case 'live':
+      if (experiment.manualConflictDetected || target !== 'as_applied') return 'conflict';
+      if (job?.kind === 'window') return 'judging the window';
+      return windowIsOver(experiment, now) ? 'waiting for a person' : 'counting sessions';
+  }
+}
+
+function windowIsOver(experiment: PhaseFacts['experiment'], now: number): boolean {
+  const { liveSessionsObserved: seen, liveSessionsTarget: wanted, liveDeadlineAt: deadline } = experiment;
+  return (wanted !== null && seen >= wanted) || (deadline !== null && now >= deadline);
+}
+
+/** What to do next: why, and the exact commands, best first, without the program's name. */
+export interface NextStep {
+  readonly say: string;
+  readonly commands: readonly string[];
+}
+
+export function nextStep(phase: Phase, facts: PhaseFacts): NextStep {
+  const { id, verdict } = facts.experiment;
+  switch (phase) {
+    case 'drafting':
+      return openWork(facts, `work`, 'The model is writing the sentence.', 'Drafting was interrupted and goes on with');
+    case 'not evaluated':
+      return { say: 'The change has not been tested yet.', commands: [`evaluate ${id}`, `reject ${id} --reason '…'`] };
+    case 'evaluating':
+      return openWork(
+        facts,
+        'work',
+        'The change is being tested.',
+        'The test was interrupted or waits; it goes on with',
+      );
+    case 'stale':
+      return {
+        say: 'The file was changed after this edit was written, so its evidence no longer holds. Reject it and propose again.',
+        commands: [`reject ${id} --reason 'the file changed'`],
+      };
+    case 'ready to apply':
+      return { say: 'Approved. Applying writes the file.', commands: [`apply ${id}`, `reject ${id} --reason '…'`] };
+    case 'counting sessions':
+      return {
+        say: 'Sessions that start from now on count by themselves; nothing to do.',
+        commands: [`show ${id}`, `revert ${id} --reason '…'`],
+      };
+    case 'judging the window':
+      return openWork(
+        facts,
+        'work',
+        'The live window is being judged by fresh trials.',
+        'The window is over; its judgement goes on with',
+      );
+    case 'conflict':
+      return {
+        say: 'The file was edited by a person while the change was live; nothing is written over it. Keep the edit, or put the text from before the change back.',
+        commands: [`resolve ${id} --keep-mine`, `resolve ${id} --restore`],
+      };
+    case 'waiting for a person':
+      return facts.experiment.state === 'live' ? windowChoices(id) : verdictChoices(id, verdict);
+    case 'verified':
+    case 'reverted':
+    case 'rejected':
+      return { say: 'Nothing is in flight.', commands: ['propose'] };
+  }
+}
+
+function openWork({ job }: PhaseFacts, again: string, running: string, stopped: string): NextStep {
+  if (job?.state === 'running') return { say: running, commands: ['status', `jobs cancel ${job.id}`] };
+  return { say: `${stopped} this:`, commands: [again] };
+}
+
+function windowChoices(id: number): NextStep {
+  return {
+    say: 'The live window is over and needs a decision.',
+    commands: [`verify ${id}`, `finish ${id} --keep 'reason'`, `finish ${id} --revert`, `finish ${id} --again`],
+  };
+}
+
+function verdictChoices(id: number, verdict: VerdictKind | null): NextStep {
+  if (verdict === 'keep') {
+    return {
+      say: 'The evidence says it helps. You decide.',
+      commands: [`show ${id}`, `approve ${id} --apply`, `reject ${id} --reason '…'`],
+    };
+  }
+  return {
+    say: 'The evidence does not settle it. Reject it, or approve it with a reason that stays on record.',
+    commands: [`show ${id}`, `reject ${id} --reason '…'`, `approve ${id} --override 'reason'`],
+  };
+}
+
+/** What an idle profile can do. */
+export function idleStep(facts: { scenarios: number; holdout: number; paused: boolean }): NextStep {
+  if (facts.holdout === 0 || facts.scenarios === 0) {
+    return {
+      say: 'Nothing can be tested before there are train and holdout scenarios.',
+      commands: ['scenario add --help', 'scenario import FILE'],
+    };
+  }
+  if (facts.paused) return { say: 'Paused: nothing is proposed by itself.', commands: ['resume', 'propose'] };
+  return { say: 'Ready for the next change.', commands: ['propose'] };
+}

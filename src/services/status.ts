@@ -1,0 +1,179 @@
+import type { ExperimentRow } from '../store/experiments.js';
+import { findInFlight, listExperiments } from '../store/experiments.js';
+import { listJobs, type JobRow } from '../store/jobs.js';
+import { findProfile, type ProfileRow } from '../store/profiles.js';
+import { listScenarios } from '../store/scenarios.js';
+import { budgetLimits, spent, type Limits, type Spent } from './budget.js';
+import type { Context } from './context.js';
+import { diffView, type DiffView } from './diffView.js';
+import { idleStep, nextStep, phaseOf, type NextStep, type OpenJob, type Phase } from './nextStep.js';
+import { targetStatus } from './targetStatus.js';
+import { verdictView, type VerdictView } from './verdictView.js';
+
+/** A job as every surface shows it. */
+export interface JobView {
+  readonly id: number;
+  readonly kind: JobRow['kind'];
+  readonly state: JobRow['state'];
+  readonly experiment: number | null;
+  readonly progress: JobRow['progress'];
+  readonly error: JobRow['error'];
+  readonly requestedBy: string;
+  readonly createdAt: number;
+  readonly finishedAt: number | null;
+}
+
+export interface WindowView {
+  readonly seen: number;
+  readonly target: number | null;
+  readonly deadlineAt: number | null;
+  readonly extensions: number;
+  /** What the window waits for, in words. */
+  readonly note: string | null;
+}
+
+export interface ExperimentView {
+  readonly id: number;
+  readonly state: ExperimentRow['state'];
+  readonly phase: Phase;
+  readonly edit: Pick<DiffView, 'operation' | 'sentenceNumber' | 'before' | 'after' | 'file'>;
+  readonly rationale: string | null;
+  readonly proposer: string | null;
+  readonly verdict: VerdictView | null;
+  readonly overrideReason: string | null;
+  /** Null before the apply. */
+  readonly window: WindowView | null;
+  readonly spent: Spent;
+  readonly createdAt: number;
+}
+
+export interface ClosedView {
+  readonly id: number;
+  readonly state: ExperimentRow['state'];
+  readonly reason: string | null;
+  readonly at: number;
+}
+
+export interface StatusView {
+  readonly initialised: boolean;
+  readonly home: string;
+  readonly target: string | null;
+  readonly paused: { readonly at: number; readonly reason: string | null } | null;
+  readonly scenarios: { readonly train: number; readonly holdout: number };
+  readonly budget: Limits | null;
+  readonly experiment: ExperimentView | null;
+  readonly job: JobView | null;
+  /** The last closed experiment. */
+  readonly last: ClosedView | null;
+  readonly next: NextStep;
+}
+
+export function jobView(job: JobRow): JobView {
+  const { id, kind, state, experimentId, progress, error, requestedBy, createdAt, finishedAt } = job;
+  return { id, kind, state, experiment: experimentId, progress, error, requestedBy, createdAt, finishedAt };
+}
+
+/** Where a profile stands and what to do next. Reads only; quick enough for a chat. */
+export function status(ctx: Context): StatusView {
+  const profile = findProfile(ctx.db, ctx.profile.rootPath);
+  if (profile === null) return notInitialised(ctx);
+  const experiment = findInFlight(ctx.db, profile.id);
+  const jobs = listJobs(ctx.db, { profileId: profile.id, open: true });
+  const suite = listScenarios(ctx.db, profile.id);
+  const holdout = suite.filter((scenario) => scenario.split === 'holdout').length;
+  const scenarios = { train: suite.length - holdout, holdout };
+  const current = experiment === null ? null : standing(ctx, experiment);
+  return {
+    initialised: true,
+    home: ctx.profile.home,
+    target: profile.targetRelpath,
+    paused: pauseOf(profile),
+    scenarios,
+    budget: budgetLimits(ctx),
+    experiment: current?.view ?? null,
+    job: jobs[0] === undefined ? null : jobView(jobs.find((job) => job.state === 'running') ?? jobs[0]),
+    last: lastClosed(ctx, profile.id),
+    next: current?.next ?? idleStep({ scenarios: suite.length, holdout, paused: profile.pausedAt !== null }),
+  };
+}
+
+/** An experiment with its phase, and what to do about it. */
+export function standing(ctx: Context, experiment: ExperimentRow): { view: ExperimentView; next: NextStep } {
+  const facts = {
+    experiment,
+    target: targetStatus(ctx, experiment),
+    job: openJob(ctx, experiment),
+    now: ctx.clock.now(),
+  };
+  const phase = phaseOf(facts);
+  const { operation, sentenceNumber, before, after, file } = diffView(experiment);
+  const view: ExperimentView = {
+    id: experiment.id,
+    state: experiment.state,
+    phase,
+    edit: { operation, sentenceNumber, before, after, file },
+    rationale: experiment.rationale,
+    proposer: experiment.proposerModel,
+    verdict: verdictView(experiment),
+    overrideReason: experiment.approvalOverrideReason,
+    window: windowOf(experiment),
+    spent: spent(ctx, experiment.id),
+    createdAt: experiment.createdAt,
+  };
+  return { view, next: nextStep(phase, facts) };
+}
+
+function openJob(ctx: Context, experiment: ExperimentRow): OpenJob | null {
+  const open = listJobs(ctx.db, { profileId: experiment.profileId, open: true }).filter(
+    (job) => job.experimentId === experiment.id,
+  );
+  const job = open.find(({ state }) => state === 'running') ?? open[0];
+  if (job === undefined || (job.state !== 'queued' && job.state !== 'running' && job.state !== 'waiting')) return null;
+  // A lease that has run out belongs to a process that died; whoever works next takes the job over.
+  const dead = job.state === 'running' && (job.leaseExpiresAt ?? 0) <= ctx.clock.now();
+  return { id: job.id, kind: job.kind, state: dead ? 'queued' : job.state };
+}
+
+function windowOf(experiment: ExperimentRow): WindowView | null {
+  if (experiment.appliedAt === null) return null;
+  return {
+    seen: experiment.liveSessionsObserved,
+    target: experiment.liveSessionsTarget,
+    deadlineAt: experiment.liveDeadlineAt,
+    extensions: experiment.liveExtensions,
+    note: experiment.liveNote,
+  };
+}
+
+function pauseOf(profile: ProfileRow): StatusView['paused'] {
+  return profile.pausedAt === null ? null : { at: profile.pausedAt, reason: profile.pauseReason };
+}
+
+function lastClosed(ctx: Context, profileId: number): ClosedView | null {
+  const [row] = listExperiments(ctx.db, { profileId, states: ['verified', 'reverted', 'rejected'], limit: 1 });
+  if (row === undefined) return null;
+  return {
+    id: row.id,
+    state: row.state,
+    reason: row.closingReason ?? row.rejectionReason,
+    at: row.verifiedAt ?? row.revertedAt ?? row.rejectedAt ?? row.updatedAt,
+  };
+}
+
+function notInitialised(ctx: Context): StatusView {
+  return {
+    initialised: false,
+    home: ctx.profile.home,
+    target: null,
+    paused: null,
+    scenarios: { train: 0, holdout: 0 },
+    budget: null,
+    experiment: null,
+    job: null,
+    last: null,
+    next: {
+      say: 'This profile is not set up yet. Setting it up asks for target, models and budget.',
+      commands: ['init'],
+    },
+  };
+}

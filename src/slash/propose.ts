@@ -1,0 +1,25 @@
+import { launchWork } from '../services/launchWork.js';
+import { editFromWritten } from '../services/personEdit.js';
+import { startProposal } from '../services/propose.js';
+import { done, type SlashRun } from './answer.js';
+
+/** Enqueues the proposal and starts its executor in the background; the answer says how to watch. */
+export async function proposeFromChat(run: SlashRun): Promise<string> {
+  const { ctx, call } = run;
+  const text = (key: string): string | undefined => {
+    const value = call.options[key];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const edit = editFromWritten({
+    rewrite: text('rewrite'),
+    insertAfter: text('insert-after'),
+    delete: text('delete'),
+    text: call.words.join(' '),
+  });
+  const { experimentId, jobId } = await startProposal(ctx, edit === null ? { by: 'model' } : { by: 'person', edit }, {
+    evaluate: call.options['no-evaluate'] !== true,
+  });
+  if (jobId !== null) await launchWork(ctx);
+  const started = jobId === null ? 'is proposed' : 'is started and runs in the background';
+  return done(run, experimentId, `Experiment ${experimentId} ${started}. /karpathy status shows how far it is.`);
+}

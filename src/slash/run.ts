@@ -1,0 +1,76 @@
+import { KarpathyError, toKarpathyError } from '../errors.js';
+import { header } from '../text/header.js';
+import { makeLook, type Look } from '../text/look.js';
+import { asTyped } from '../text/next.js';
+import { prepare } from '../services/prepare.js';
+import { readCall, type SlashCall } from './call.js';
+import { SLASH_COMMANDS, helpText } from './commands.js';
+import { requireMayChange } from './gateway.js';
+import type { SlashIo } from './io.js';
+
+/** Some platforms cut messages at 4,000 characters. */
+const LIMIT = 3_400;
+
+/**
+ * Answers the text after `/karpathy`. Plain text under 3,500 characters; never throws and never answers nothing,
+ * since the host would then hand the command to the model.
+ */
+export async function runSlash(text: string, io: SlashIo): Promise<string> {
+  try {
+    return fit(await answer(text, io));
+  } catch (thrown) {
+    return fit(errorText(thrown));
+  }
+}
+
+const LOOK: Look = makeLook({ width: 80, color: false, form: 'plain', command: '/karpathy' });
+
+async function answer(text: string, io: SlashIo): Promise<string> {
+  const call = readCall(text);
+  if (call.name === 'help') return helpText();
+  const opened = await io.open({
+    interactive: true,
+    signal: io.signal ?? new AbortController().signal,
+    surface: 'slash',
+  });
+  try {
+    return await perform(call, { io, opened });
+  } finally {
+    opened.close();
+  }
+}
+
+async function perform(
+  call: SlashCall,
+  { io, opened: { ctx } }: { io: SlashIo; opened: Awaited<ReturnType<SlashIo['open']>> },
+): Promise<string> {
+  const command = SLASH_COMMANDS[call.name];
+  if (command.changes) requireMayChange(ctx, io);
+  const notes = await prepare(ctx);
+  const body = await command.run({ ctx, call, look: LOOK, inGateway: io.inGateway || io.platform !== null });
+  return asTyped([header(LOOK, ctx.profile), ...notes.map((note) => `Note: ${note}`), body].join('\n'), LOOK.command);
+}
+
+function errorText(thrown: unknown): string {
+  let error: KarpathyError;
+  try {
+    error = toKarpathyError(thrown);
+  } catch {
+    error = new KarpathyError('internal', 'Unexpected failure.');
+  }
+  const problems = error.problems.map(
+    (p) => `  ${p.path}${p.value === undefined ? '' : ` = ${p.value}`}: ${p.message}`,
+  );
+  const hint = error.hint === undefined ? [] : [`→ ${error.hint}`];
+  return [`Error: ${error.message}`, ...problems, ...hint].join('\n');
+}
+
+/** Cuts at a line and says where the rest is. */
+function fit(text: string): string {
+  const whole = text.trim() === '' ? 'Done.' : text;
+  if (whole.length <= LIMIT) return whole;
+  const head = whole.slice(0, LIMIT);
+  const line = head.lastIndexOf('\n');
+  const cut = line > LIMIT / 2 ? head.slice(0, line) : head.replace(/[\uD800-\uDBFF]$/u, '');
+  return `${cut}\n… cut here; \`hermes karpathy\` in a terminal shows all of it.`;
+}

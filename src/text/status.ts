@@ -1,0 +1,91 @@
+import type { ExperimentView, JobView, StatusView } from '../services/status.js';
+import { beforeAfter, whatItDoes } from './diff.js';
+import { count, duration, plural, shorten, timestamp, usd } from './figures.js';
+import { field, type Look } from './look.js';
+import { nextText } from './next.js';
+import { verdictLine } from './verdict.js';
+
+/** Everything at a glance: state, sentence, evidence, sessions, cost, what to do next. */
+export function statusText(look: Look, view: StatusView, now: number): string {
+  if (!view.initialised) return nextText(look, view.next);
+  const lines = [
+    field(look, 'target', `${view.target ?? ''} in ${view.home}`),
+    ...(view.paused === null
+      ? []
+      : [field(look, 'paused', look.colors.yellow(`since ${timestamp(view.paused.at)}${reason(view.paused.reason)}`))]),
+    field(look, 'scenarios', `${view.scenarios.train} train, ${view.scenarios.holdout} holdout`),
+  ];
+  if (view.experiment === null) {
+    lines.push(field(look, 'in flight', 'nothing'));
+    if (view.last !== null) {
+      const { id, state, reason: why, at } = view.last;
+      lines.push(field(look, 'last', `experiment ${id} ${state} ${duration(now - at)} ago${reason(why)}`));
+    }
+  } else {
+    lines.push('', ...experimentLines(look, view.experiment, { now, budget: view.budget }));
+  }
+  if (view.job !== null) lines.push(field(look, 'job', jobLine(view.job)));
+  return [...lines, '', nextText(look, view.next)].join('\n');
+}
+
+function reason(text: string | null): string {
+  return text === null || text === '' ? '' : `: ${text}`;
+}
+
+export interface ExperimentLook {
+  readonly now: number;
+  readonly budget: StatusView['budget'];
+}
+
+/** The lines about one experiment that `status` and `show` share. */
+export function experimentLines(look: Look, view: ExperimentView, { now, budget }: ExperimentLook): string[] {
+  const { bold, yellow } = look.colors;
+  const attention = view.phase === 'conflict' || view.phase === 'stale' || view.phase === 'waiting for a person';
+  const phase = attention ? yellow(view.phase) : view.phase;
+  const state = view.phase === view.state ? bold(view.state) : `${bold(view.state)}, ${phase}`;
+  return [
+    `${bold(`Experiment ${view.id}`)} ${whatItDoes(view.edit)}${view.proposer === null ? '' : look.colors.dim(` (by ${view.proposer})`)}`,
+    field(look, 'state', state),
+    ...beforeAfter(look, view.edit),
+    ...(view.verdict === null && view.state === 'proposed' && view.edit.operation === null
+      ? []
+      : [field(look, 'evidence', verdictLine(look, view.verdict))]),
+    ...(view.overrideReason === null ? [] : [field(look, 'override', yellow(view.overrideReason))]),
+    ...windowLines(look, view, now),
+    field(look, 'cost', costLine(view, budget)),
+  ];
+}
+
+function windowLines(look: Look, { window, state }: ExperimentView, now: number): string[] {
+  if (window === null || state !== 'live') return [];
+  const left =
+    window.deadlineAt === null
+      ? ''
+      : window.deadlineAt > now
+        ? `, ${duration(window.deadlineAt - now)} left`
+        : ', time is up';
+  const extended = window.extensions > 0 ? `, extended ${plural(window.extensions, 'time')}` : '';
+  return [
+    field(look, 'sessions', `${window.seen} of ${window.target ?? '?'} seen${left}${extended}`),
+    ...(window.note === null ? [] : [field(look, 'note', window.note)]),
+  ];
+}
+
+/** `12,000 tokens, $0.04 of $2.00`. */
+export function costLine(view: Pick<ExperimentView, 'spent'>, budget: StatusView['budget']): string {
+  const { spent } = view;
+  const tokens = `${count(spent.tokens)}${budget?.tokens == null ? '' : ` of ${count(budget.tokens)}`} tokens`;
+  if (spent.usd === null || (spent.unknownPrice && spent.usd === 0)) return `${tokens}, price unknown`;
+  const more = spent.unknownPrice ? ' and some of unknown price' : '';
+  return `${tokens}, ${usd(spent.usd)}${budget?.usd == null ? '' : ` of ${usd(budget.usd)}`}${more}`;
+}
+
+export function jobLine(job: JobView): string {
+  const done = typeof job.progress?.done === 'number' ? job.progress.done : null;
+  const total = typeof job.progress?.total === 'number' ? job.progress.total : null;
+  return [
+    `${job.id} ${job.kind} ${job.state}`,
+    ...(done === null || total === null || total === 0 ? [] : [`${done}/${total}`]),
+    ...(job.error === null ? [] : [shorten(job.error.message, 120)]),
+  ].join(', ');
+}
