@@ -125,14 +125,27 @@ function rehearse(db: Db, path: string, from: number): void {
 /**
  * Runs `work` in one BEGIN IMMEDIATE transaction, checking the schema first. `work` must be synchronous: what an
  * async function does after its first await would run outside the transaction.
+ * @throws KarpathyError `db_newer`, `db_busy`, `db_corrupt`, `io`, and whatever `work` throws
  */
 export function immediate<T>(db: Db, work: () => T): T {
-  return db
-    .transaction(() => {
-      assertSchemaVersion(db);
-      const result = work();
-      if (result instanceof Promise) throw new TypeError('a transaction body must be synchronous');
-      return result;
-    })
-    .immediate();
+  const transaction = db.transaction(() => {
+    assertSchemaVersion(db);
+    const result = work();
+    if (result instanceof Promise) throw new TypeError('a transaction body must be synchronous');
+    return result;
+  });
+  try {
+    return transaction.immediate();
+  } catch (error) {
+    throw isDiskOrLock(error) ? openError(db.name, error) : error;
+  }
+}
+
+/** Faults of the file under the DB, which a person can do something about; a broken constraint is not one. */
+function isDiskOrLock(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB)/.test(String(error.code))
+  );
 }
