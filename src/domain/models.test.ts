@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { describeModel, sameModel, type NamedModel } from './models.js';
+import { describedModel, describeModel, sameModel, type NamedModel } from './models.js';
 
 const at = (base_url: string | null, model: string, provider = 'openai-compatible'): NamedModel => ({
   provider,
@@ -23,3 +23,11 @@ it('describes a model by its name and where it answers', () => {
   expect(describeModel(at('http://127.0.0.1:1/v1', 'a'))).toBe('a (http://127.0.0.1:1/v1)');
   expect(describeModel(at(null, 'a', 'anthropic'))).toBe('a (anthropic)');
 });
+
+it.each([at('http://127.0.0.1:1/v1', 'a (b)'), at(null, 'a', 'anthropic')])(
+  'finds %j again from its description',
+  (model) => {
+    expect(describedModel(describeModel(model))).toEqual(model);
+    expect(describedModel('human')).toBeNull();
+  },
+);

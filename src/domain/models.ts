@@ -32,3 +32,13 @@ function sameUrl(url: string): string {
 export function describeModel(model: NamedModel): string {
   return `${model.model} (${model.base_url ?? model.provider})`;
 }
+
+/** The model behind a description that `describeModel` made; null for anything else, such as `human`. */
+export function describedModel(description: string): NamedModel | null {
+  const match = /^(.+) \(([^()]+)\)$/.exec(description);
+  const [, model, place] = match ?? [];
+  if (model === undefined || place === undefined) return null;
+  return URL.canParse(place) && place.includes('://')
+    ? { provider: 'openai-compatible', base_url: place, model }
+    : { provider: place, base_url: null, model };
+}
