@@ -97,6 +97,8 @@ export interface TrialSpec {
   readonly targetRelpath: string;
   readonly slot: number;
   readonly policy: ToolPolicy;
+  /** Under `real`: the toolsets that a person confirmed by name. */
+  readonly realToolsets?: readonly string[];
   readonly maxTurns: number;
   readonly timeoutMs: number;
   /** The trial ends before the model call that would pass this; null = no limit of its own. */

@@ -1,0 +1,138 @@
+"""Keeps a trial inside its slot: answers tool calls, counts tokens, writes down what was called.
+
+The host runs the real tool when a middleware raises, so nothing here may raise: whatever goes wrong in the guard
+ends the process with GUARD_FAILED, and the runner counts the trial as a fault, never as the agent's failure.
+Errors of the tool or of the provider itself are passed on untouched.
+"""
+
+import json
+import os
+import threading
+import time
+
+from .budget import Budget
+from .policy import Decision, decide
+from .record import Record
+
+# The exit codes are known to src/evaluation/coldRunner.ts.
+BUDGET_SPENT = 86
+GUARD_FAILED = 87
+
+TRIAL_FILE = "karpathy-trial.json"
+
+
+class _Downstream(Exception):
+    """Carries an error of the tool or provider past the guard's own handler."""
+
+    def __init__(self, original):
+        super().__init__(str(original))
+        self.original = original
+
+
+class Guard:
+    def __init__(self, trial):
+        self.trial = trial
+        self.record = Record(trial["record"])
+        self.budget = Budget(trial.get("token_limit"), trial["state_db"])
+        self.questions = 0
+        self.lock = threading.Lock()
+        self.nested = threading.local()
+
+    def end(self, code, reason):
+        try:
+            self.record.write({"event": "ended", "code": code, "reason": reason[:500]})
+        finally:
+            os._exit(code)
+
+    def on_tool(self, **call):
+        try:
+            return self._tool(**call)
+        except _Downstream as error:
+            raise error.original
+        except BaseException as error:  # noqa: B902 - an exception that escapes would let the call through
+            self.end(GUARD_FAILED, f"tool {call.get('tool_name')}: {type(error).__name__}: {error}")
+
+    def on_model(self, **call):
+        try:
+            return self._model(**call)
+        except _Downstream as error:
+            raise error.original
+        except BaseException as error:  # noqa: B902 - an exception that escapes would let the call through
+            self.end(GUARD_FAILED, f"model call: {type(error).__name__}: {error}")
+
+    def _tool(self, tool_name, args, next_call, tool_call_id="", task_id="", **_):
+        decision = decide(self.trial, tool_name, args, task_id)
+        # The host wraps some calls twice; the inner one is checked again but is the same call.
+        inner = getattr(self.nested, "call", None)
+        if inner is not None and inner == (tool_call_id, tool_name) and decision.run:
+            return self._run(next_call, args)
+        if decision.ask:
+            decision = self._answer(decision)
+        entry = {"event": "tool", "id": tool_call_id, "name": tool_name, "args": args, "handling": decision.handling}
+        self.record.write(entry)
+        if not decision.run:
+            return decision.result
+        self.nested.call = (tool_call_id, tool_name)
+        try:
+            return self._run(next_call, args)
+        finally:
+            self.nested.call = None
+
+    def _answer(self, decision):
+        """A question to the user is answered at once: from the scenario's answers, the last of which repeats."""
+        with self.lock:
+            answers = self.trial.get("answers") or []
+            index = min(self.questions, len(answers) - 1)
+            self.questions += 1
+        text = answers[index] if answers else "No preference. Decide yourself and continue."
+        return Decision.simulated(json.dumps({**decision.ask, "user_response": text}, ensure_ascii=False))
+
+    @staticmethod
+    def _run(next_call, payload):
+        try:
+            return next_call(payload)
+        except Exception as error:
+            raise _Downstream(error) from error
+
+    def _model(self, request, next_call, model="", provider="", **_):
+        if self.budget.spent():
+            self.end(BUDGET_SPENT, f"{self.budget.used()} tokens used of {self.budget.limit}")
+        self.record.write({"event": "model_start", "model": model, "provider": provider})
+        began = time.monotonic()
+        try:
+            response = self._run(next_call, request)
+        except _Downstream as error:
+            # The host wraps what its provider raised once more.
+            original = getattr(error.original, "original", error.original)
+            self.record.write(
+                {
+                    "event": "model_error",
+                    "type": type(original).__name__,
+                    "status": getattr(original, "status_code", None),
+                    "message": str(original)[:500],
+                }
+            )
+            raise
+        usage = self.budget.add(response)
+        self.record.write(
+            {
+                "event": "model_end",
+                "model": str(getattr(response, "model", "") or ""),
+                "ms": int((time.monotonic() - began) * 1000),
+                **usage,
+            }
+        )
+        return response
+
+
+def register(ctx):
+    try:
+        from hermes_constants import get_hermes_home
+
+        with open(os.path.join(str(get_hermes_home()), TRIAL_FILE), encoding="utf-8") as file:
+            guard = Guard(json.load(file))
+        ctx.register_middleware("tool_execution", guard.on_tool)
+        ctx.register_middleware("llm_execution", guard.on_model)
+        guard.record.write({"event": "ready", "policy": guard.trial["policy"]})
+    except BaseException:  # noqa: B902 - a slot without its guard must not go on
+        os._exit(GUARD_FAILED)

@@ -1,0 +1,168 @@
+import type { Arm } from '../domain/experiment.js';
+import { describeModel } from '../domain/models.js';
+import { KarpathyError } from '../errors.js';
+import { createJudge, provokeJudge, refuseSameModel, type Judge, type ProposerIdentity } from '../evaluation/judge.js';
+import { countInfra, pairState } from '../evaluation/pairs.js';
+import { restorePlan, type EvalPlan } from '../evaluation/plan.js';
+import { runSchedule } from '../evaluation/schedule.js';
+import { pairOrder } from '../gate/plan.js';
+import type { InfraCount, Pair } from '../gate/types.js';
+import { immediate } from '../store/database.js';
+import { endEvalRun, getEvalRun, markRunning, recordJudge, type EvalRunRow } from '../store/evalRuns.js';
+import { listTrials, type TrialRow } from '../store/trials.js';
+import type { Context } from './context.js';
+import { evalProgress } from './evalProgress.js';
+import { chargeJudge } from './trialBudget.js';
+import { runTrial } from './runTrial.js';
+
+/** An eval run at work: the same plan from its first trial to its last, however often it was interrupted. */
+export interface EvalSession {
+  readonly row: EvalRunRow;
+  readonly plan: EvalPlan;
+  /** Runs every open pair up to this many epochs of the plan. */
+  completeEpochs(epochs: number): Promise<void>;
+  /** Complete pairs so far. Only for plans with both arms. */
+  pairs(): Pair[];
+  infra(): InfraCount;
+  trials(): TrialRow[];
+  /** Who graded; null when no scenario asks for a judge. */
+  judgeModel(): string | null;
+  judgeRunId(): string | null;
+}
+
+export interface SessionOptions {
+  readonly evalRunId: number;
+  readonly contents: Readonly<Record<Arm, Uint8Array | null>>;
+  readonly proposer: ProposerIdentity;
+  /** Throws when the job's lease was taken over; called before every write. */
+  readonly fence?: () => void;
+}
+
+/**
+ * Opens the run, lets `work` use it, and leaves it finished, or interrupted so that the next session goes on with it.
+ * Slots are wiped either way.
+ */
+export async function withEvalSession<T>(
+  ctx: Context,
+  options: SessionOptions,
+  work: (session: EvalSession) => Promise<T>,
+): Promise<T> {
+  const row = getEvalRun(ctx.db, options.evalRunId);
+  const plan = restorePlan(row);
+  const runner = ctx.makeRunner({
+    evalRunId: row.id,
+    profileHome: ctx.profile.home,
+    profileName: ctx.profile.name,
+  });
+  try {
+    guarded(ctx, options, () => markRunning(ctx.db, row.id, ctx.clock.now()));
+    const judge = await readyJudge(ctx, { row, plan, options });
+    return await work(sessionOf(ctx, { row, plan, options, judge, runner }));
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    endEvalRun(ctx.db, row.id, { state: 'interrupted', at: ctx.clock.now(), failure });
+    throw error;
+  } finally {
+    await runner.close();
+  }
+}
+
+/** Runs a write in one transaction, after asking whether the job is still ours. */
+export function guarded<T>(ctx: Context, options: { readonly fence?: () => void }, write: () => T): T {
+  return immediate(ctx.db, () => {
+    options.fence?.();
+    return write();
+  });
+}
+
+interface Open {
+  readonly row: EvalRunRow;
+  readonly plan: EvalPlan;
+  readonly options: SessionOptions;
+}
+
+function sessionOf(
+  ctx: Context,
+  { row, plan, options, judge, runner }: Open & { judge: Judge | null; runner: ReturnType<Context['makeRunner']> },
+): EvalSession {
+  const trials = (): TrialRow[] => listTrials(ctx.db, row.id);
+  const groups = new Map(plan.scenarios.map((scenario) => [scenario.id, scenario.group]));
+  const progress = evalProgress(ctx, { plan, trials });
+  return {
+    row,
+    plan,
+    trials,
+    judgeModel: () => getEvalRun(ctx.db, row.id).judgeModel,
+    judgeRunId: () => getEvalRun(ctx.db, row.id).judgeRunId,
+    completeEpochs: (epochs) =>
+      runSchedule({
+        scenarioIds: plan.scenarios.map((scenario) => scenario.id),
+        epochs: Array.from({ length: epochs }, (_, index) => plan.firstEpoch + index),
+        arms: plan.arms,
+        slots: plan.slots,
+        firstArm: (scenario, epoch) => pairOrder(plan.seed, scenario, epoch),
+        finished: trials(),
+        signal: ctx.signal,
+        run: async (due, signal) => {
+          const trial = await runTrial(ctx, {
+            row,
+            plan,
+            due,
+            judge,
+            runner,
+            contents: options.contents,
+            signal,
+            fence: options.fence,
+          });
+          progress();
+          return trial;
+        },
+      }),
+    pairs: () => {
+      const finished = trials();
+      const epochs = Array.from({ length: plan.epochs }, (_, index) => plan.firstEpoch + index);
+      return plan.scenarios.flatMap(({ id }) =>
+        epochs.flatMap((epoch) => {
+          const { outcomes } = pairState(finished, { scenarioId: id, epoch, arms: plan.arms });
+          if (outcomes?.incumbent === undefined || outcomes.candidate === undefined) return [];
+          const bit = (outcome: 'pass' | 'fail'): 0 | 1 => (outcome === 'pass' ? 1 : 0);
+          return [
+            {
+              scenario: id,
+              group: groups.get(id) ?? String(id),
+              epoch,
+              incumbent: bit(outcomes.incumbent),
+              candidate: bit(outcomes.candidate),
+            },
+          ];
+        }),
+      );
+    },
+    infra: () => countInfra(trials()),
+  };
+}
+
+/** A judge is trusted once per eval run, after it has failed answers that are plainly bad. */
+async function readyJudge(ctx: Context, { row, plan, options }: Open): Promise<Judge | null> {
+  const asking = plan.scenarios.find((scenario) => scenario.spec.checks.some((check) => check.judge !== undefined));
+  if (asking === undefined) return null;
+  const choice = ctx.config.config.models.judge;
+  if (choice === null) {
+    throw new KarpathyError('bad_config', `Scenario ${asking.name} asks for a judge, and no judge is set up.`, {
+      hint: 'Set models.judge in the root config.yaml, or run `karpathy init` again.',
+    });
+  }
+  const model = ctx.makeModel(choice);
+  refuseSameModel(model.configured, options.proposer);
+  const judge = createJudge({
+    model,
+    proposer: options.proposer,
+    signal: ctx.signal,
+    charge: chargeJudge(ctx, { experimentId: row.experimentId, evalRunId: row.id, model: model.configured.model }),
+  });
+  if (row.judgeRunId !== null) return judge;
+  await provokeJudge(judge);
+  const judgeModel = describeModel(judge.identity() ?? model.configured);
+  guarded(ctx, options, () => recordJudge(ctx.db, row.id, { judgeRunId: ctx.ids.next(), judgeModel }));
+  return judge;
+}

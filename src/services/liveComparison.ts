@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { KarpathyError } from '../errors.js';
+import { restorePlan } from '../evaluation/plan.js';
+import { decideLiveWindow } from '../gate/liveWindow.js';
+import type { Pair, WindowVerdict } from '../gate/types.js';
+import { endEvalRun, listEvalRuns, type EvalRunRow } from '../store/evalRuns.js';
+import { getExperiment, recordWindow, type ExperimentRow } from '../store/experiments.js';
+import { recordConsultation } from '../store/holdoutConsultations.js';
+import { snapshotsForPlan } from '../store/scenarios.js';
+import type { Context } from './context.js';
+import { estimateEvaluation } from './estimateEvaluation.js';
+import { guarded, withEvalSession } from './evalSession.js';
+import { planRun, resumableRun, type RunRequest } from './planRun.js';
+import { proposerOf } from './proposerIdentity.js';
+import { candidatePassRate, writeResults } from './scenarioResults.js';
+
+/** A finished run of a live window: its pairs, so that an extension can pool them, and what they said. */
+const storedSchema = z.object({
+  pairs: z.array(
+    z.object({
+      scenario: z.int(),
+      group: z.string(),
+      epoch: z.int(),
+      incumbent: z.union([z.literal(0), z.literal(1)]),
+      candidate: z.union([z.literal(0), z.literal(1)]),
+    }),
+  ),
+  plannedPairs: z.int(),
+  verdict: z.looseObject({ verdict: z.enum(['verified', 'revert', 'extend', 'undecided']) }),
+});
+interface Stored {
+  readonly pairs: readonly Pair[];
+  readonly plannedPairs: number;
+  readonly verdict: WindowVerdict;
+}
+
+/**
+ * Compares the applied text with the one before it on fresh trials of the holdout. The first call runs the planned
+ * epochs; after `extend` the next call runs as many again and pools both. A decided comparison is not run again until
+ * the window is opened anew; an interrupted one goes on from its finished pairs.
+ *
+ * @throws KarpathyError `wrong_state` unless live, `budget`, `price_unknown`, `model_limit`, `host_failed`, `interrupted`
+ */
+export async function runLiveComparison(
+  ctx: Context,
+  experimentId: number,
+  options: { readonly fence?: () => void; readonly signal?: AbortSignal } = {},
+): Promise<WindowVerdict> {
+  const within = options.signal === undefined ? ctx : { ...ctx, signal: AbortSignal.any([ctx.signal, options.signal]) };
+  const experiment = getExperiment(ctx.db, experimentId);
+  if (experiment.state !== 'live') {
+    throw new KarpathyError(
+      'wrong_state',
+      `Experiment ${experimentId} is ${experiment.state}; only a live one is compared.`,
+    );
+  }
+  const done = finishedRuns(ctx, experiment);
+  const last = done.at(-1);
+  if (last !== undefined && last.verdict.verdict !== 'extend' && last.verdict.verdict !== 'undecided')
+    return last.verdict;
+  const first = last?.verdict.verdict === 'extend' ? last : null;
+  return compareFresh(within, { experiment, first, fence: options.fence });
+}
+
+/** Of the current opening of the window, oldest first. */
+function finishedRuns(ctx: Context, experiment: ExperimentRow): Stored[] {
+  const rows = listEvalRuns(ctx.db, {
+    profileId: experiment.profileId,
+    purpose: 'live_window',
+    experimentId: experiment.id,
+    states: ['finished'],
+  });
+  return rows
+    .filter((row) => row.decision !== null && restorePlan(row).round === experiment.liveExtensions)
+    .map((row): Stored => storedOf(row))
+    .reverse();
+}
+
+function storedOf(row: EvalRunRow): Stored {
+  const stored = storedSchema.parse(JSON.parse(row.decision ?? 'null'));
+  // Written below from a WindowVerdict.
+  return { ...stored, verdict: stored.verdict as unknown as WindowVerdict };
+}
+
+async function compareFresh(
+  ctx: Context,
+  of: { experiment: ExperimentRow; first: Stored | null; fence?: () => void },
+): Promise<WindowVerdict> {
+  const { experiment, first, fence } = of;
+  const { epochs } = ctx.config.config.live;
+  const request = {
+    purpose: 'live_window',
+    experimentId: experiment.id,
+    arms: ['incumbent', 'candidate'],
+    contents: { incumbent: experiment.baseContent, candidate: experiment.candidateContent },
+    scenarios: snapshotsForPlan(ctx.db, experiment.profileId).filter((scenario) => scenario.split === 'holdout'),
+    epochs,
+    firstEpoch: first === null ? 1 : 1 + Math.max(0, ...first.pairs.map((pair) => pair.epoch)),
+    round: experiment.liveExtensions,
+    looks: [],
+    alpha: ctx.config.config.gate.alpha,
+    targetRelpath: experiment.targetRelpath,
+    proposer: experiment.proposerModel,
+    fence,
+    onStart: ({ evalRunId }) =>
+      recordConsultation(ctx.db, {
+        profileId: experiment.profileId,
+        experimentId: experiment.id,
+        evalRunId,
+        kind: 'evaluation',
+        actor: 'ratchet',
+        detail: `live window of experiment ${experiment.id}${first === null ? '' : ', extension'}`,
+        at: ctx.clock.now(),
+      }),
+  } satisfies Omit<RunRequest, 'estimate'>;
+  const row =
+    resumableRun(ctx, request) ??
+    (await planRun(ctx, { ...request, estimate: estimateEvaluation(ctx, { part: 'live_window' }) }));
+  const session = {
+    evalRunId: row.id,
+    contents: request.contents,
+    proposer: proposerOf(ctx, experiment.proposerModel),
+    fence,
+  };
+  return withEvalSession(ctx, session, async (run) => {
+    await run.completeEpochs(run.plan.epochs);
+    const pairs = [...(first?.pairs ?? []), ...run.pairs()];
+    const plannedPairs = (first?.plannedPairs ?? 0) + run.plan.scenarios.length * run.plan.epochs;
+    const verdict = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1 });
+    const at = ctx.clock.now();
+    guarded(ctx, of, () => {
+      writeResults(ctx, { run, experimentId: experiment.id, proposer: experiment.proposerModel });
+      endEvalRun(ctx.db, row.id, { state: 'finished', at, decision: { pairs, plannedPairs, verdict } });
+      if (getExperiment(ctx.db, experiment.id).state !== 'live') return;
+      recordWindow(ctx.db, experiment.id, { liveScore: candidatePassRate(pairs), at });
+    });
+    return verdict;
+  });
+}

@@ -1,0 +1,165 @@
+import type { Arm, EvalPurpose } from '../domain/experiment.js';
+import { KarpathyError } from '../errors.js';
+import { EVALUATOR_VERSION, restorePlan, serialisePlan, type EvalPlan } from '../evaluation/plan.js';
+import type { Look } from '../gate/types.js';
+import { agentModel } from '../hermes/profiles.js';
+import { sha256 } from '../ratchet/digest.js';
+import type { ScenarioSnapshot } from '../schemas.js';
+import { endEvalRun, getEvalRun, insertEvalRun, listEvalRuns, type EvalRunRow } from '../store/evalRuns.js';
+import { findScenarioById, markUsed } from '../store/scenarios.js';
+import type { Context } from './context.js';
+import { guarded } from './evalSession.js';
+import { evidenceFingerprint } from './evidence.js';
+import { requireProfile } from './requireProfile.js';
+
+/** A trial that goes through this many tokens a turn has lost its way. */
+const TOKENS_PER_TURN = 100_000;
+
+export interface RunRequest {
+  readonly purpose: EvalPurpose;
+  readonly experimentId: number | null;
+  readonly arms: readonly Arm[];
+  readonly contents: Readonly<Record<Arm, Uint8Array | null>>;
+  readonly scenarios: readonly ScenarioSnapshot[];
+  readonly epochs: number;
+  readonly firstEpoch?: number;
+  readonly round?: number;
+  readonly looks: readonly Look[];
+  readonly alpha: number;
+  readonly targetRelpath: string;
+  /** As `experiments.proposer_model` has it; null when no edit is involved. */
+  readonly proposer: string | null;
+  readonly estimate: { readonly usd: number | null; readonly tokens: number };
+  readonly fence?: () => void;
+  /** Written in the transaction that starts the run. */
+  readonly onStart?: (run: { evalRunId: number; fingerprint: string }) => void;
+}
+
+/** A run that was interrupted, and the plan it goes on with; null when there is none for the same texts. */
+export function resumableRun(ctx: Context, request: Omit<RunRequest, 'estimate'>): EvalRunRow | null {
+  const incumbent = digestOf(request.contents.incumbent);
+  const candidate = digestOf(request.contents.candidate);
+  const open = listEvalRuns(ctx.db, {
+    profileId: requireProfile(ctx).id,
+    purpose: request.purpose,
+    ...(request.experimentId === null ? {} : { experimentId: request.experimentId }),
+    states: ['planned', 'running', 'interrupted'],
+  });
+  const same = (row: EvalRunRow): boolean => {
+    if (row.incumbentSha256 !== incumbent || row.candidateSha256 !== candidate) return false;
+    const { firstEpoch, round } = restorePlan(row);
+    return firstEpoch === (request.firstEpoch ?? 1) && round === (request.round ?? 0);
+  };
+  const found = open.find(same) ?? null;
+  for (const row of open) {
+    if (row === found) continue;
+    endEvalRun(ctx.db, row.id, { state: 'cancelled', at: ctx.clock.now(), failure: 'another run took its place' });
+  }
+  return found;
+}
+
+/**
+ * Fixes everything about a run and stores it, before any trial.
+ * @throws KarpathyError `bad_scenario` for a tool policy that can't be run, `host_failed` without a Hermes
+ */
+export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRunRow> {
+  const profile = requireProfile(ctx);
+  if (ctx.hermes === null) throw noHermes();
+  const { runner } = ctx.config.config;
+  const realConfirmed = assertTestable(ctx, request.scenarios);
+  const agent = agentModel(ctx.profile.home);
+  const judged = request.scenarios.some((s) => s.spec.checks.some((check) => check.judge !== undefined));
+  const judge = ctx.config.config.models.judge;
+  const incumbentSha256 = digestOf(request.contents.incumbent);
+  if (incumbentSha256 === null) throw new TypeError('a run needs the incumbent text');
+  const plan: EvalPlan = {
+    v: 1,
+    purpose: request.purpose,
+    evaluator: EVALUATOR_VERSION,
+    seed: ctx.ids.next(),
+    firstEpoch: request.firstEpoch ?? 1,
+    epochs: request.epochs,
+    round: request.round ?? 0,
+    looks: request.looks.map((look) => ({ ...look })),
+    alpha: request.alpha,
+    arms: [...request.arms],
+    targetRelpath: request.targetRelpath,
+    incumbentSha256,
+    candidateSha256: digestOf(request.contents.candidate),
+    scenarios: [...request.scenarios],
+    realConfirmed,
+    slots: Math.max(1, Math.min(runner.concurrency, request.scenarios.length)),
+    policy: 'simulated',
+    maxTurns: runner.max_turns,
+    timeoutMs: runner.timeout_seconds * 1000,
+    tokenCap: runner.max_turns * TOKENS_PER_TURN,
+    agentModel: { provider: agent.provider, model: agent.model, base_url: agent.baseUrl },
+    proposer: request.proposer,
+    judge: judged && judge !== null ? ctx.makeModel(judge).configured : null,
+  };
+  const stored = serialisePlan(plan);
+  const fingerprint = await evidenceFingerprint(ctx);
+  const at = ctx.clock.now();
+  return guarded(ctx, request, () => {
+    const id = insertEvalRun(ctx.db, {
+      profileId: profile.id,
+      experimentId: request.experimentId,
+      purpose: request.purpose,
+      plan: stored.text,
+      planSha256: stored.sha256,
+      incumbentSha256,
+      candidateSha256: plan.candidateSha256,
+      proposerModel: request.proposer,
+      judgeModel: null,
+      evidenceFingerprint: fingerprint.sha256,
+      fingerprintDetail: JSON.stringify(fingerprint.detail),
+      estimatedUsd: request.estimate.usd,
+      estimatedTokens: Math.round(request.estimate.tokens),
+      at,
+    });
+    markUsed(
+      ctx.db,
+      request.scenarios.map((scenario) => scenario.id),
+      at,
+    );
+    request.onStart?.({ evalRunId: id, fingerprint: fingerprint.sha256 });
+    return getEvalRun(ctx.db, id);
+  });
+}
+
+/** Ids of the scenarios whose tools a person let run for real. */
+function assertTestable(ctx: Context, scenarios: readonly ScenarioSnapshot[]): number[] {
+  return scenarios.flatMap((scenario) => {
+    const policy = scenario.spec.tools ?? 'simulated';
+    if (policy === 'simulated') return [];
+    if (policy === 'contained') {
+      throw new KarpathyError(
+        'bad_scenario',
+        `Scenario ${scenario.name} asks for contained tools: not available in this version.`,
+        {
+          hint: 'Use `tools: simulated`, or `tools: real` after confirming the toolsets by name.',
+        },
+      );
+    }
+    if (findScenarioById(ctx.db, scenario.id)?.realToolsConfirmedBy == null) {
+      throw new KarpathyError(
+        'bad_scenario',
+        `Scenario ${scenario.name} lets tools really run, and nobody has confirmed it.`,
+        {
+          hint: '`karpathy scenario edit` asks for the names of the toolsets.',
+        },
+      );
+    }
+    return [scenario.id];
+  });
+}
+
+function noHermes(): KarpathyError {
+  return new KarpathyError('host_failed', 'No Hermes executable was found, so nothing can be evaluated.', {
+    hint: 'Set runner.hermes in the root config.yaml (plugins.karpathy_self_improve).',
+  });
+}
+
+function digestOf(content: Uint8Array | null): string | null {
+  return content === null ? null : sha256(content);
+}

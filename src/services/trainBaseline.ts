@@ -1,0 +1,82 @@
+import { KarpathyError } from '../errors.js';
+import { restorePlan } from '../evaluation/plan.js';
+import { readTarget } from '../ratchet/target.js';
+import { snapshotsForPlan } from '../store/scenarios.js';
+import { endEvalRun, listEvalRuns } from '../store/evalRuns.js';
+import { getExperiment } from '../store/experiments.js';
+import type { Context } from './context.js';
+import { estimateEvaluation } from './estimateEvaluation.js';
+import { guarded, withEvalSession } from './evalSession.js';
+import { planRun, resumableRun, type RunRequest } from './planRun.js';
+import { requireProfile } from './requireProfile.js';
+
+/**
+ * Runs the incumbent once on every train scenario, so that the proposer has failures to learn from. Once per text
+ * and set of scenarios; what is there already is not run again. Without train scenarios nothing happens.
+ * @param experimentId the experiment that pays for it; null = the profile
+ * @throws KarpathyError `budget`, `price_unknown`, `model_limit`, `host_failed`, `bad_scenario`, `interrupted`
+ */
+export async function runTrainBaseline(
+  ctx: Context,
+  experimentId: number | null,
+  options: { readonly fence?: () => void } = {},
+): Promise<void> {
+  const target = incumbentText(ctx, experimentId);
+  const scenarios = snapshotsForPlan(ctx.db, target.profileId).filter((scenario) => scenario.split === 'train');
+  const measured = new Set(
+    listEvalRuns(ctx.db, {
+      profileId: target.profileId,
+      purpose: 'train_baseline',
+      incumbentSha256: target.sha256,
+      states: ['finished'],
+    }).flatMap((row) => restorePlan(row).scenarios.map((scenario) => scenario.id)),
+  );
+  const open = scenarios.filter((scenario) => !measured.has(scenario.id));
+  if (open.length === 0) return;
+  const request = {
+    purpose: 'train_baseline',
+    experimentId,
+    arms: ['incumbent'],
+    contents: { incumbent: target.content, candidate: null },
+    scenarios: open,
+    epochs: 1,
+    looks: [],
+    alpha: ctx.config.config.gate.alpha,
+    targetRelpath: target.relpath,
+    proposer: null,
+    fence: options.fence,
+  } satisfies Omit<RunRequest, 'estimate'>;
+  const row =
+    resumableRun(ctx, request) ??
+    (await planRun(ctx, { ...request, estimate: estimateEvaluation(ctx, { part: 'train_baseline' }) }));
+  const session = {
+    evalRunId: row.id,
+    contents: request.contents,
+    proposer: { configured: null, returned: null },
+    fence: options.fence,
+  };
+  await withEvalSession(ctx, session, async (run) => {
+    await run.completeEpochs(1);
+    guarded(ctx, options, () => endEvalRun(ctx.db, row.id, { state: 'finished', at: ctx.clock.now() }));
+  });
+}
+
+interface Incumbent {
+  readonly profileId: number;
+  readonly relpath: string;
+  readonly content: Uint8Array;
+  readonly sha256: string;
+}
+
+function incumbentText(ctx: Context, experimentId: number | null): Incumbent {
+  const { id: profileId, targetRelpath: relpath } = requireProfile(ctx);
+  const { bytes, sha256 } = readTarget(ctx.profile.rootPath, relpath);
+  const base = experimentId === null ? null : getExperiment(ctx.db, experimentId).baseSha256;
+  if (base !== null && base !== sha256) {
+    throw new KarpathyError(
+      'stale',
+      `${relpath} was changed after edit ${experimentId} was proposed; nothing was run.`,
+    );
+  }
+  return { profileId, relpath, content: bytes, sha256 };
+}

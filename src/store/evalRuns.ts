@@ -1,0 +1,137 @@
+import type { EvalPurpose } from '../domain/experiment.js';
+import type { Db } from './database.js';
+
+export const EVAL_RUN_STATES = ['planned', 'running', 'interrupted', 'finished', 'failed', 'cancelled'] as const;
+export type EvalRunState = (typeof EVAL_RUN_STATES)[number];
+
+/** One run of a plan. JSON documents are kept as text; whoever wrote them parses them. */
+export interface EvalRunRow {
+  readonly id: number;
+  readonly profileId: number;
+  readonly experimentId: number | null;
+  readonly purpose: EvalPurpose;
+  readonly state: EvalRunState;
+  readonly plan: string;
+  readonly planSha256: string;
+  readonly incumbentSha256: string;
+  readonly candidateSha256: string | null;
+  readonly proposerModel: string | null;
+  readonly judgeModel: string | null;
+  /** Set once the judge has failed what it had to fail. */
+  readonly judgeRunId: string | null;
+  readonly evidenceFingerprint: string | null;
+  readonly fingerprintDetail: string | null;
+  readonly decision: string | null;
+  readonly estimatedUsd: number | null;
+  readonly estimatedTokens: number | null;
+  readonly failure: string | null;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+}
+
+export interface NewEvalRun {
+  readonly profileId: number;
+  readonly experimentId: number | null;
+  readonly purpose: EvalPurpose;
+  readonly plan: string;
+  readonly planSha256: string;
+  readonly incumbentSha256: string;
+  readonly candidateSha256: string | null;
+  readonly proposerModel: string | null;
+  readonly judgeModel: string | null;
+  readonly evidenceFingerprint: string | null;
+  readonly fingerprintDetail: string | null;
+  readonly estimatedUsd: number | null;
+  readonly estimatedTokens: number | null;
+  readonly at: number;
+}
+
+const COLUMNS = `id, profile_id AS profileId, experiment_id AS experimentId, purpose, state, plan,
+  plan_sha256 AS planSha256, incumbent_sha256 AS incumbentSha256, candidate_sha256 AS candidateSha256,
+  proposer_model AS proposerModel, judge_model AS judgeModel, judge_run_id AS judgeRunId,
+  evidence_fingerprint AS evidenceFingerprint, fingerprint_detail AS fingerprintDetail, decision,
+  estimated_usd AS estimatedUsd, estimated_tokens AS estimatedTokens, failure, created_at AS createdAt,
+  started_at AS startedAt, finished_at AS finishedAt`;
+
+export function insertEvalRun(db: Db, run: NewEvalRun): number {
+  return Number(
+    db
+      .prepare(
+        `INSERT INTO eval_runs (profile_id, experiment_id, purpose, plan, plan_sha256, incumbent_sha256,
+           candidate_sha256, proposer_model, judge_model, evidence_fingerprint, fingerprint_detail, estimated_usd,
+           estimated_tokens, created_at)
+         VALUES (@profileId, @experimentId, @purpose, @plan, @planSha256, @incumbentSha256, @candidateSha256,
+           @proposerModel, @judgeModel, @evidenceFingerprint, @fingerprintDetail, @estimatedUsd, @estimatedTokens, @at)`,
+      )
+      .run(run).lastInsertRowid,
+  );
+}
+
+export function getEvalRun(db: Db, id: number): EvalRunRow {
+  const row = db.prepare<[number], EvalRunRow>(`SELECT ${COLUMNS} FROM eval_runs WHERE id = ?`).get(id);
+  if (row === undefined) throw new RangeError(`there is no eval run ${id}`);
+  return row;
+}
+
+export interface EvalRunFilter {
+  readonly profileId: number;
+  readonly purpose: EvalPurpose;
+  readonly experimentId?: number;
+  readonly incumbentSha256?: string;
+  readonly states: readonly EvalRunState[];
+}
+
+/** Newest first. */
+export function listEvalRuns(db: Db, filter: EvalRunFilter): EvalRunRow[] {
+  return db
+    .prepare<unknown[], EvalRunRow>(
+      `SELECT ${COLUMNS} FROM eval_runs
+       WHERE profile_id = @profileId AND purpose = @purpose
+         AND (@experimentId IS NULL OR experiment_id = @experimentId)
+         AND (@incumbentSha256 IS NULL OR incumbent_sha256 = @incumbentSha256)
+         AND state IN (SELECT value FROM json_each(@states))
+       ORDER BY id DESC`,
+    )
+    .all({
+      profileId: filter.profileId,
+      purpose: filter.purpose,
+      experimentId: filter.experimentId ?? null,
+      incumbentSha256: filter.incumbentSha256 ?? null,
+      states: JSON.stringify(filter.states),
+    });
+}
+
+/** Before each stretch of work; a run that was interrupted goes on. */
+export function markRunning(db: Db, id: number, at: number): void {
+  db.prepare(
+    `UPDATE eval_runs SET state = 'running', started_at = COALESCE(started_at, ?), failure = NULL
+     WHERE id = ? AND state IN ('planned', 'running', 'interrupted')`,
+  ).run(at, id);
+}
+
+export function recordJudge(db: Db, id: number, judge: { judgeRunId: string; judgeModel: string }): void {
+  db.prepare('UPDATE eval_runs SET judge_run_id = ?, judge_model = ? WHERE id = ?').run(
+    judge.judgeRunId,
+    judge.judgeModel,
+    id,
+  );
+}
+
+/** `interrupted` runs go on from their finished pairs; the others are over. */
+export function endEvalRun(
+  db: Db,
+  id: number,
+  end: { state: 'interrupted' | 'finished' | 'failed' | 'cancelled'; at: number; decision?: unknown; failure?: string },
+): void {
+  db.prepare(
+    `UPDATE eval_runs SET state = @state, decision = @decision, failure = @failure, finished_at = @finishedAt
+     WHERE id = @id AND state IN ('planned', 'running', 'interrupted')`,
+  ).run({
+    id,
+    state: end.state,
+    decision: end.decision === undefined ? null : JSON.stringify(end.decision),
+    failure: end.failure ?? null,
+    finishedAt: end.state === 'interrupted' ? null : end.at,
+  });
+}
