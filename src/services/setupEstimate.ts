@@ -1,7 +1,9 @@
+import { agentModel } from '../hermes/profiles.js';
 import { listScenarios } from '../store/scenarios.js';
 import type { ProfileRow } from '../store/profiles.js';
 import type { Context } from './context.js';
-import { estimateEvaluation } from './evaluate.js';
+import { costOf } from './budget.js';
+import { estimateEvaluation } from './estimateEvaluation.js';
 
 /** What the life of one edit is expected to take, to be shown beside the budget. */
 export interface SetupEstimate {
@@ -17,8 +19,8 @@ export interface SetupEstimate {
 
 /** A suite as small as the gate can decide on comfortably, when there is none to count yet. */
 const ASSUMED = { train: 10, holdout: 20 };
-/** Measured on Hermes with its default tools: about 15,500 input tokens a call, a few hundred out, two calls a turn. */
-const TOKENS_PER_CALL = 16_000;
+/** Measured on Hermes with its default tools: two calls a turn. */
+const TOKENS_PER_CALL = { input: 15_500, output: 300 };
 const CALLS_PER_TRIAL = 2;
 const SECONDS_PER_TRIAL = 12;
 
@@ -33,12 +35,15 @@ export function setupEstimate(ctx: Context, profile: ProfileRow | null): SetupEs
   // Two arms on the holdout at selection and again in the live window; the incumbent alone on train.
   const trials = ASSUMED.holdout * 2 * (gate.epochs + live.epochs) + ASSUMED.train;
   const calls = trials * CALLS_PER_TRIAL;
+  const inputTokens = calls * TOKENS_PER_CALL.input;
+  const outputTokens = calls * TOKENS_PER_CALL.output;
+  const usage = { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
   return {
     trials,
     calls,
-    tokens: calls * TOKENS_PER_CALL,
-    usd: null,
+    tokens: usage.totalTokens,
+    usd: costOf(ctx, { model: agentModel(ctx.profile.home).model, usage, costUsd: null }),
     seconds: Math.ceil((trials * SECONDS_PER_TRIAL) / runner.concurrency),
-    basis: `assumed, as there are no holdout scenarios yet: ${ASSUMED.holdout} holdout and ${ASSUMED.train} train scenarios, ${CALLS_PER_TRIAL} calls of ${TOKENS_PER_CALL} tokens a trial`,
+    basis: `assumed, as there are no holdout scenarios yet: ${ASSUMED.holdout} holdout and ${ASSUMED.train} train scenarios, ${CALLS_PER_TRIAL} calls of ${TOKENS_PER_CALL.input} input tokens a trial`,
   };
 }

@@ -104,12 +104,15 @@ describe('a broken file', () => {
       'gate.epoch',
       'runner.concurrency',
     ]);
-    expect(at['gate.alpha']).toMatchObject({ value: '0.9', message: expect.stringMatching(/<=0\.2.*\(line 5\)/) });
+    expect(at['gate.alpha']).toMatchObject({
+      value: '0.9',
+      message: expect.stringMatching(/<=0\.2.*\(line 5\)/) as string,
+    });
     expect(at['gate.epoch']?.message).toBe('is not a known key (line 6)');
     expect(at['budget.usd']?.message).toMatch(/>0.*\(line 8\)/);
     expect(at['runner.concurrency']).toMatchObject({
       value: '"two"',
-      message: expect.stringContaining('expected number'),
+      message: expect.stringContaining('expected number') as string,
     });
     expect(at['background.hours']?.message).toBe('must be two hours like 22-06 (line 10)');
   });
