@@ -2,6 +2,7 @@ import { KarpathyError } from '../errors.js';
 import { immediate } from '../store/database.js';
 import { findOpenJob, getJob, insertJob, requestCancel, type JobKind, type JobRow } from '../store/jobs.js';
 import type { Context } from './context.js';
+import { followMarkers } from './followMarkers.js';
 import { requireProfile } from './requireProfile.js';
 
 export interface JobRequest {
@@ -14,7 +15,7 @@ export interface JobRequest {
 /** Records long work and returns the job's id; work of that kind that is open already is not recorded twice. */
 export function enqueue(ctx: Context, request: JobRequest): number {
   const profileId = requireProfile(ctx).id;
-  return immediate(ctx.db, () => {
+  const id = immediate(ctx.db, () => {
     const open = findOpenJob(ctx.db, { profileId, experimentId: request.experimentId, kind: request.kind });
     if (open !== null) return open.id;
     return insertJob(ctx.db, {
@@ -26,6 +27,8 @@ export function enqueue(ctx: Context, request: JobRequest): number {
       at: ctx.clock.now(),
     });
   });
+  followMarkers(ctx);
+  return id;
 }
 
 /**

@@ -1,7 +1,9 @@
+import { IN_FLIGHT_STATES } from '../domain/experiment.js';
 import { isKarpathyError, KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
 import type { ProgressUpdate } from '../ports.js';
 import { releaseOwned } from '../store/costLedger.js';
 import { immediate } from '../store/database.js';
+import { getExperiment } from '../store/experiments.js';
 import {
   endLease,
   getJob,
@@ -175,7 +177,8 @@ function settleFailure(
   const error = aborted ? new KarpathyError('interrupted', 'Interrupted.') : toKarpathyError(failure.error);
   const shown = { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
   try {
-    end(ctx, lease, { owner: failure.owner, ...endOf(error, failure.cancelled), shown });
+    const closed = experimentIsClosed(ctx, lease.jobId);
+    end(ctx, lease, { owner: failure.owner, ...endOf(error, { cancelled: failure.cancelled, closed }), shown });
   } catch (lost) {
     // The one who took the job over writes its end.
     return toKarpathyError(lost);
@@ -190,8 +193,19 @@ function settleFailure(
   );
 }
 
-function endOf(error: KarpathyError, cancelled: boolean): { state: Exclude<JobState, 'running'>; keepError: boolean } {
-  if (cancelled) return { state: 'cancelled', keepError: false };
+/** A run goes on with another experiment; the other kinds have nothing left to do once theirs is decided. */
+function experimentIsClosed(ctx: Context, jobId: number): boolean {
+  const { experimentId, kind } = getJob(ctx.db, jobId);
+  if (experimentId === null || kind === 'run') return false;
+  return !IN_FLIGHT_STATES.some((state) => state === getExperiment(ctx.db, experimentId).state);
+}
+
+function endOf(
+  error: KarpathyError,
+  job: { cancelled: boolean; closed: boolean },
+): { state: Exclude<JobState, 'running'>; keepError: boolean } {
+  if (job.cancelled) return { state: 'cancelled', keepError: false };
+  if (job.closed) return { state: 'failed', keepError: true };
   if (error.code === 'interrupted') return { state: 'queued', keepError: false };
   return { state: WAITS_FOR_A_PERSON.has(error.code) ? 'waiting' : 'failed', keepError: true };
 }

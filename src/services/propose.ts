@@ -2,7 +2,8 @@ import type { StructuredEdit } from '../domain/edit.js';
 import { HUMAN_PROPOSER } from '../domain/experiment.js';
 import { describeModel } from '../domain/models.js';
 import { placeSentences } from '../domain/sentences.js';
-import { isKarpathyError, toKarpathyError, KarpathyError } from '../errors.js';
+import { isKarpathyError, KarpathyError, toKarpathyError } from '../errors.js';
+import { defaultLooks } from '../gate/plan.js';
 import type { ChatMessage, Completion } from '../ports.js';
 import { immediate } from '../store/database.js';
 import {
@@ -14,11 +15,12 @@ import {
   type EditRecord,
 } from '../store/experiments.js';
 import { listSnapshots } from '../store/metrics.js';
-import { listScenarios } from '../store/scenarios.js';
+import { listScenarios, snapshotsForPlan } from '../store/scenarios.js';
 import { failingTrainTrials } from '../store/trials.js';
 import { checkEdit, readBase, RefusedEdit, type BaseText, type WantedEdit } from './checkedEdit.js';
 import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
+import { requirePower } from './evaluate.js';
 import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
 import { readProposalAnswer } from './proposalAnswer.js';
@@ -60,14 +62,13 @@ export async function startProposal(
   requireProfile(ctx);
   assertNoneInFlight(ctx);
   const base = readBase(ctx);
-  if (options.evaluate) assertCanEvaluate(ctx);
+  if (options.evaluate) assertCanEvaluate(ctx, options);
   if (source.by === 'model') {
     assertProposerUsable(ctx);
     const started = immediate(ctx.db, () => {
       const experimentId = openExperiment(ctx, { reason: 'a proposal of the model was asked for' });
       return { experimentId, jobId: enqueue(ctx, { kind: 'propose', experimentId, payload: { ...options } }) };
     });
-    followMarkers(ctx);
     return { ...started, warnings: [] };
   }
   const { record, warnings } = await checkEdit(ctx, base, {
@@ -82,7 +83,6 @@ export async function startProposal(
     if (!options.evaluate) return { experimentId, jobId: null };
     return { experimentId, jobId: enqueue(ctx, { kind: 'evaluate', experimentId, payload: { ...options } }) };
   });
-  followMarkers(ctx);
   return { ...started, warnings };
 }
 
@@ -102,11 +102,13 @@ function assertNoneInFlight(ctx: Context): void {
 
 /**
  * What can be known to be missing before anything is spent on an evaluation.
- * @throws KarpathyError `bad_scenario` without a holdout, `host_failed` without a Hermes
+ * @throws KarpathyError `bad_scenario` without a holdout, `underpowered` with too small a one, `host_failed` without
+ *   a Hermes
  */
-export function assertCanEvaluate(ctx: Context): void {
+export function assertCanEvaluate(ctx: Context, options: { underpowered?: boolean } = {}): void {
   const command = commandFor(ctx.profile.name);
-  if (listScenarios(ctx.db, requireProfile(ctx).id, { split: 'holdout' }).length === 0) {
+  const holdout = listScenarios(ctx.db, requireProfile(ctx).id, { split: 'holdout' });
+  if (holdout.length === 0) {
     throw new KarpathyError(
       'bad_scenario',
       'There are no holdout scenarios, so nothing could tell whether the edit helps.',
@@ -120,6 +122,10 @@ export function assertCanEvaluate(ctx: Context): void {
       hint: 'Run `hermes karpathy`, or set runner.hermes to the path of the Hermes executable.',
     });
   }
+  if (options.underpowered === true) return;
+  const { alpha, epochs } = ctx.config.config.gate;
+  const scenarios = snapshotsForPlan(ctx.db, requireProfile(ctx).id).filter((s) => s.split === 'holdout');
+  requirePower({ scenarios, looks: defaultLooks(epochs), alpha });
 }
 
 function openExperiment(ctx: Context, how: { reason: string; edit?: EditRecord }): number {

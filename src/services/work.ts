@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
+import { releaseOwned } from '../store/costLedger.js';
+import { immediate } from '../store/database.js';
+import { getExperiment, transition } from '../store/experiments.js';
+import { getJob, nextQueuedJob, requeueExpired, runningJob, type JobKind, type JobRow } from '../store/jobs.js';
+import { listScenarios } from '../store/scenarios.js';
+import { PROCESS_OWNER } from './budget.js';
+import type { Context } from './context.js';
+import { evaluateExperiment, runTrainBaseline } from './evaluate.js';
+import { followMarkers } from './followMarkers.js';
+import { runLeased, type Fence, type JobHandler, type LeaseOptions } from './jobLease.js';
+import { draftProposal } from './propose.js';
+import { requireProfile } from './requireProfile.js';
+import { runLoop } from './runLoop.js';
+import { judgeWindow } from './window.js';
+
+export { cancelJob, enqueue, type JobRequest } from './enqueue.js';
+
+/** One job that this executor ran, with how it ended. */
+export interface WorkedJob {
+  readonly jobId: number;
+  readonly kind: JobKind;
+  readonly state: JobRow['state'];
+  readonly error: { readonly code: ErrorCode; readonly message: string } | null;
+}
+
+export interface WorkSummary {
+  readonly ran: readonly WorkedJob[];
+  /** The job that another process is running, which is why this one stopped; null otherwise. */
+  readonly busyWith: number | null;
+}
+
+/**
+ * The one executor: runs the profile's queued jobs, oldest first, and those whose executor has died. A job that fails
+ * is recorded and the next one runs; jobs that wait for a person stay.
+ * @throws KarpathyError `interrupted` when stopped; the job at work goes back to the queue
+ */
+export async function work(ctx: Context, options: LeaseOptions = {}): Promise<WorkSummary> {
+  const profileId = requireProfile(ctx).id;
+  const ran: WorkedJob[] = [];
+  for (;;) {
+    takeBackExpired(ctx, { profileId, owner: options.owner ?? PROCESS_OWNER });
+    const running = runningJob(ctx.db, profileId);
+    if (running !== null) return { ran, busyWith: running.id };
+    const job = nextQueuedJob(ctx.db, { profileId });
+    // One that is queued again after it ran here would run for ever.
+    if (job === null || ran.some((done) => done.jobId === job.id)) return { ran, busyWith: null };
+    ran.push(await runRecorded(ctx, job, options));
+  }
+}
+
+async function runRecorded(ctx: Context, job: JobRow, options: LeaseOptions): Promise<WorkedJob> {
+  const done = { jobId: job.id, kind: job.kind };
+  try {
+    const { state } = await runJobNow(ctx, job.id, options);
+    return { ...done, state, error: null };
+  } catch (thrown) {
+    const error = toKarpathyError(thrown);
+    if (ctx.signal.aborted) throw error;
+    ctx.log.warn(`job ${job.id} (${job.kind}) ended: ${error.message}`);
+    return { ...done, state: getJob(ctx.db, job.id).state, error: { code: error.code, message: error.message } };
+  }
+}
+
+function takeBackExpired(ctx: Context, of: { profileId: number; owner: string }): void {
+  const now = ctx.clock.now();
+  immediate(ctx.db, () => {
+    const expired = requeueExpired(ctx.db, { profileId: of.profileId, now });
+    if (expired?.owner === undefined || expired.owner === null || expired.owner === of.owner) return;
+    releaseOwned(ctx.db, { profileId: of.profileId, owner: expired.owner, at: now });
+  });
+}
+
+/**
+ * Runs one job in this process, waiting ones included, and returns its row when it has finished.
+ * @throws KarpathyError `busy` when another process runs it or a job of the same profile, `wrong_state` when it has
+ *   ended, `interrupted`, or why it failed
+ */
+export async function runJobNow(ctx: Context, jobId: number, options: LeaseOptions = {}): Promise<JobRow> {
+  try {
+    const { kind } = getJob(ctx.db, jobId);
+    return await runLeased(ctx, jobId, { ...options, handler: HANDLERS[kind] });
+  } finally {
+    followMarkers(ctx);
+  }
+}
+
+const payloadSchema = z.object({ evaluate: z.boolean().default(true), underpowered: z.boolean().optional() });
+
+const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
+  propose: async (ctx, { job, fence }) => {
+    const id = experimentOf(job);
+    const payload = payloadSchema.parse(job.payload);
+    const experiment = getExperiment(ctx.db, id);
+    // Decided while the job waited: there is nothing left to do.
+    if (experiment.state !== 'proposed') return;
+    if (experiment.candidateSha256 === null) {
+      await baseline(ctx, id, fence);
+      await draftProposal(ctx, id, { fence });
+    }
+    if (payload.evaluate) await evaluateExperiment(ctx, id, { fence, underpowered: payload.underpowered });
+  },
+  evaluate: async (ctx, { job, fence }) => {
+    const { underpowered } = payloadSchema.parse(job.payload);
+    await evaluateExperiment(ctx, experimentOf(job), { fence, underpowered });
+  },
+  window: async (ctx, { job, fence }) => {
+    await judgeWindow(ctx, experimentOf(job), { fence });
+  },
+  run: runLoop,
+};
+
+function experimentOf(job: JobRow): number {
+  if (job.experimentId === null)
+    throw new KarpathyError('internal', `Job ${job.id} (${job.kind}) names no experiment.`);
+  return job.experimentId;
+}
+
+/** After these the same job can go on; anything else ends the experiment, or it would hold the profile's place. */
+const RESUMABLE: ReadonlySet<ErrorCode> = new Set(['interrupted', 'busy', 'budget', 'model_limit', 'price_unknown']);
+
+async function baseline(ctx: Context, experimentId: number, fence: Fence): Promise<void> {
+  const { profileId } = getExperiment(ctx.db, experimentId);
+  // Without Hermes the proposer still sees the file itself.
+  if (ctx.hermes === null || listScenarios(ctx.db, profileId, { split: 'train' }).length === 0) return;
+  try {
+    await runTrainBaseline(ctx, experimentId, { fence });
+  } catch (thrown) {
+    const error = toKarpathyError(thrown);
+    if (ctx.signal.aborted || RESUMABLE.has(error.code)) throw thrown;
+    immediate(ctx.db, () => {
+      fence();
+      const reason = `the train scenarios could not be run: ${error.message}`;
+      transition(ctx.db, { id: experimentId, to: 'rejected', actor: 'system', reason, at: ctx.clock.now() });
+    });
+    throw thrown;
+  }
+}
