@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asHostReads, promptFault, textInPrompt } from './promptText.js';
+import { asHostReads, promptFault, sharesFault, textInPrompt } from './promptText.js';
 
 const base = { sha256: 'base', text: 'Be kind.\n\nBe brief.\n' };
 const longer = { sha256: 'longer', text: 'Be kind.\n\nBe brief.\n\nAsk first.\n' };
@@ -47,17 +47,22 @@ describe('textInPrompt', () => {
 
 describe('promptFault', () => {
   it('tells a blocked and a truncated file from a healthy one', () => {
-    expect(promptFault('[BLOCKED: SOUL.md contained something. Content not loaded.]\n\nrest', 'SOUL.md')).toBe(
-      'blocked',
-    );
-    expect(promptFault('head\n\n[...truncated SOUL.md: kept 14000+4000 of 30000 chars.]\n\nend', 'SOUL.md')).toBe(
-      'truncated',
-    );
+    const blocked = '[BLOCKED: SOUL.md contained something. Content not loaded.]\n\nrest';
+    expect(promptFault(blocked, 'SOUL.md')).toEqual({ kind: 'blocked', limitChars: null });
+    const truncated = 'head\n\n[...truncated SOUL.md: kept 14000+4000 of 30000 chars.]\n\nend';
+    expect(promptFault(truncated, 'SOUL.md')).toEqual({ kind: 'truncated', limitChars: 20_000 });
     expect(promptFault(`Be kind.${tail}`, 'SOUL.md')).toBeNull();
   });
 
   it('does not blame the target for another file', () => {
     expect(promptFault('Be kind.\n\n[BLOCKED: AGENTS.md contained x]', 'SOUL.md')).toBeNull();
     expect(promptFault('Be kind.\n\n[...truncated AGENTS.md: kept 1+1 of 9 chars.]', 'SOUL.md')).toBeNull();
+  });
+
+  it('knows when the text before an edit was too long as well', () => {
+    const fault = { kind: 'truncated', limitChars: 100 } as const;
+    expect(sharesFault(fault, 'x'.repeat(101))).toBe(true);
+    expect(sharesFault(fault, `${'x'.repeat(100)}\n`)).toBe(false);
+    expect(sharesFault({ kind: 'blocked', limitChars: null }, 'x'.repeat(101))).toBe(false);
   });
 });

@@ -17,9 +17,6 @@ export function asHostReads(text: string): string {
   return strip(stripped.startsWith(BOM) ? stripped.slice(1) : stripped);
 }
 
-/** What may be told about one context file from a stored system prompt. */
-export type PromptFault = 'blocked' | 'truncated';
-
 /** The host joins the parts of a prompt by an empty line, so a file's text ends there or with the prompt. */
 const PART_END = '\n\n';
 
@@ -60,9 +57,30 @@ export function textInPrompt(prompt: string, file: string, known: readonly Known
   return found?.entry ?? null;
 }
 
+/** What the host did to a context file instead of taking it as it is. */
+export interface PromptFault {
+  readonly kind: 'blocked' | 'truncated';
+  /** Characters that the host took at most; null for a blocked file. */
+  readonly limitChars: number | null;
+}
+
+/** The host keeps this share of its limit from the head of a file that it truncates. */
+const HEAD_SHARE = 0.7;
+
 /** Whether the host replaced `file` by its notice of a finding, or cut its middle out, in this prompt; else null. */
 export function promptFault(prompt: string, file: string): PromptFault | null {
   const blocked = `[BLOCKED: ${file} contained`;
-  if (headsPrompt(file) ? prompt.startsWith(blocked) : prompt.includes(blocked)) return 'blocked';
-  return prompt.includes(`[...truncated ${file}: kept `) ? 'truncated' : null;
+  if (headsPrompt(file) ? prompt.startsWith(blocked) : prompt.includes(blocked)) {
+    return { kind: 'blocked', limitChars: null };
+  }
+  const marker = `[...truncated ${file}: kept `;
+  const at = prompt.indexOf(marker);
+  if (at === -1) return null;
+  const head = Number.parseInt(prompt.slice(at + marker.length), 10);
+  return { kind: 'truncated', limitChars: Number.isNaN(head) ? null : Math.ceil(head / HEAD_SHARE) };
+}
+
+/** Whether a text would have met the same fault, so that an edit of it is not to blame. Length in characters. */
+export function sharesFault(fault: PromptFault, text: string): boolean {
+  return fault.kind === 'truncated' && fault.limitChars !== null && [...asHostReads(text)].length > fault.limitChars;
 }

@@ -108,7 +108,7 @@ export function saveSnapshot(db: Db, snapshot: Omit<MetricsSnapshot, 'id'>): voi
   ).run({ ...snapshot, excluded: JSON.stringify(snapshot.excluded) });
 }
 
-/** Oldest window first; the newest `limit` of them. */
+/** Newest window first. */
 export function listSnapshots(
   db: Db,
   of: { profileId: number; windowKind?: WindowKind; experimentId?: number; limit?: number },
@@ -120,7 +120,7 @@ export function listSnapshots(
        ORDER BY window_started_at DESC, id DESC LIMIT @limit`,
     )
     .all({ windowKind: null, experimentId: null, limit: 100, ...of }) as Stored[];
-  return rows.map(fromStored).reverse();
+  return rows.map(fromStored);
 }
 
 /** When this profile's figures were last captured; null = never. */

@@ -57,6 +57,21 @@ export function saveSessionTag(db: Db, tag: SessionTagRecord): void {
   ).run(tag);
 }
 
+/** Adds what the host's store says to a tag that was written without it; turns that came in since are kept. */
+export function resolveSessionTag(
+  db: Db,
+  facts: Pick<SessionTag, 'sessionId' | 'parentSessionId' | 'contentSha256' | 'excludedReason'> & {
+    readonly profileId: number;
+    readonly at: number;
+  },
+): void {
+  db.prepare(
+    `UPDATE session_tags SET content_sha256 = @contentSha256, parent_session_id = coalesce(@parentSessionId, parent_session_id),
+       excluded_reason = coalesce(excluded_reason, @excludedReason), updated_at = @at
+     WHERE profile_id = @profileId AND session_id = @sessionId AND content_sha256 IS NULL`,
+  ).run(facts);
+}
+
 /** The tags that started in [from, to), oldest first. */
 export function sessionTagsStarted(db: Db, of: { profileId: number; from: number; to: number }): SessionTag[] {
   return db

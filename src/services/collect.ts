@@ -1,0 +1,182 @@
+import { readAgentLog, type LogRead } from '../metrics/agentLog.js';
+import { readStateDb, type HostUsage } from '../metrics/stateDb.js';
+import { immediate } from '../store/database.js';
+import {
+  addLogCounts,
+  dropLogCursors,
+  findSnapshot,
+  lastCapturedAt,
+  logCursors,
+  saveLogCursor,
+  saveSnapshot,
+  sumLogCounts,
+  type MetricsFigures,
+  type MetricsSnapshot,
+  type WindowKind,
+} from '../store/metrics.js';
+import type { ProfileRow } from '../store/profiles.js';
+import { daysTouchedSince, sessionTagsStarted } from '../store/sessionTags.js';
+import type { Context } from './context.js';
+import { ingestSpool, type IngestSummary } from './ingest.js';
+import { requireProfile } from './requireProfile.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const AGENT_LOG = 'agent.log';
+
+/** Sessions that started in [startedAt, endedAt), whenever their turns ran. Milliseconds since the epoch. */
+export interface MetricsWindow {
+  readonly kind: WindowKind;
+  readonly experimentId: number | null;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+export interface CollectResult {
+  readonly ingested: IngestSummary;
+  /** Oldest first; without a window the days (UTC) that changed, today always among them. */
+  readonly snapshots: readonly MetricsSnapshot[];
+}
+
+/**
+ * Collects the profile's figures: of one window, else of every day in which something was new. A window has one row,
+ * which is brought up to date; collecting again changes nothing. Figures without a source are null.
+ * @throws KarpathyError `not_initialised`
+ */
+export function collectMetrics(ctx: Context, window?: MetricsWindow): CollectResult {
+  const profile = requireProfile(ctx);
+  const ingested = ingestSpool(ctx);
+  const log = collectLog(ctx, profile);
+  const windows = window === undefined ? daysToCollect(ctx, profile) : [window];
+  return { ingested, snapshots: windows.map((one) => snapshot(ctx, { profile, window: one, log })) };
+}
+
+function daysToCollect(ctx: Context, profile: ProfileRow): MetricsWindow[] {
+  const now = ctx.clock.now();
+  const today = now - (now % DAY_MS);
+  const since = lastCapturedAt(ctx.db, profile.id) ?? 0;
+  // A turn may have been spooled before the last collection and ingested after it: one day more is looked at again.
+  const touched = daysTouchedSince(ctx.db, { profileId: profile.id, since: since - DAY_MS, dayMs: DAY_MS });
+  const days = [...new Set([...touched, today])].sort((a, b) => a - b);
+  return days.map((day) => ({ kind: 'collect', experimentId: null, startedAt: day, endedAt: day + DAY_MS }));
+}
+
+/** The part of agent.log that this collection read; null = the profile has no log. */
+interface LogSpan {
+  readonly inode: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Counts what is new in agent.log, once: the counts and the cursors move in one transaction. */
+function collectLog(ctx: Context, profile: ProfileRow): LogSpan | null {
+  const key = { profileId: profile.id, stream: AGENT_LOG };
+  for (;;) {
+    const cursors = logCursors(ctx.db, key);
+    const read = readAgentLog(profile.rootPath, cursors);
+    const stored = immediate(ctx.db, () => {
+      if (JSON.stringify(logCursors(ctx.db, key)) !== JSON.stringify(cursors)) return false;
+      storeLog(ctx, key, read);
+      return true;
+    });
+    // Another process collected meanwhile: read again from where it stopped.
+    if (!stored) continue;
+    const current = read.files.at(-1);
+    return current === undefined ? null : { inode: current.inode, from: current.from, to: current.offset };
+  }
+}
+
+function storeLog(ctx: Context, key: { profileId: number; stream: string }, read: LogRead): void {
+  const at = ctx.clock.now();
+  for (const [sessionId, counts] of read.counts) {
+    addLogCounts(ctx.db, { profileId: key.profileId, sessionId, ...counts, at });
+  }
+  for (const { inode, offset, headFingerprint } of read.files) {
+    saveLogCursor(ctx.db, { ...key, inode, offset, headFingerprint, at });
+  }
+  if (read.files.length > 0) dropLogCursors(ctx.db, { ...key, keep: read.files.map((file) => file.inode) });
+}
+
+interface SnapshotInput {
+  readonly profile: ProfileRow;
+  readonly window: MetricsWindow;
+  readonly log: LogSpan | null;
+}
+
+function snapshot(ctx: Context, { profile, window, log }: SnapshotInput): MetricsSnapshot {
+  const figures = figuresOf(ctx, { profile, window, hasLog: log !== null });
+  const key = {
+    profileId: profile.id,
+    experimentId: window.experimentId,
+    windowKind: window.kind,
+    windowStartedAt: window.startedAt,
+  };
+  return immediate(ctx.db, () => {
+    const earlier = findSnapshot(ctx.db, key);
+    const row = {
+      ...key,
+      profile: profile.name,
+      windowEndedAt: window.endedAt,
+      ...offsets(earlier, log),
+      capturedAt: ctx.clock.now(),
+      ...figures,
+    };
+    if (earlier !== null && sameBut(earlier, row)) return earlier;
+    saveSnapshot(ctx.db, row);
+    return findSnapshot(ctx.db, key) ?? { ...row, id: 0 };
+  });
+}
+
+/** The offsets of the window's first and last collection, as long as they are of one file. */
+function offsets(
+  earlier: MetricsSnapshot | null,
+  log: LogSpan | null,
+): Pick<MetricsSnapshot, 'fromOffset' | 'toOffset' | 'logInode'> {
+  if (log === null) {
+    const { fromOffset = null, toOffset = null, logInode = null } = earlier ?? {};
+    return { fromOffset, toOffset, logInode };
+  }
+  const same = earlier?.logInode === log.inode && earlier.fromOffset !== null && earlier.fromOffset <= log.from;
+  return { logInode: log.inode, fromOffset: same ? earlier.fromOffset : log.from, toOffset: log.to };
+}
+
+/** Whether only the time of the capture differs. */
+function sameBut(earlier: MetricsSnapshot, row: Omit<MetricsSnapshot, 'id'>): boolean {
+  const comparable = { ...row, id: earlier.id, capturedAt: earlier.capturedAt };
+  return Object.entries(comparable).every(
+    ([key, value]) => JSON.stringify(earlier[key as keyof MetricsSnapshot]) === JSON.stringify(value),
+  );
+}
+
+const NO_USAGE: HostUsage = {
+  apiCalls: null,
+  toolCalls: null,
+  toolErrors: null,
+  inputTokens: null,
+  outputTokens: null,
+  costUsd: null,
+};
+
+function figuresOf(
+  ctx: Context,
+  { profile, window, hasLog }: { profile: ProfileRow; window: MetricsWindow; hasLog: boolean },
+): MetricsFigures {
+  const span = { profileId: profile.id, from: window.startedAt, to: window.endedAt };
+  const tags = sessionTagsStarted(ctx.db, span);
+  const counting = tags.filter((tag) => tag.excludedReason === null);
+  const excluded: Record<string, number> = {};
+  for (const { excludedReason: why } of tags) if (why !== null) excluded[why] = (excluded[why] ?? 0) + 1;
+  const usage = readStateDb(profile.rootPath, (state) => state.usage(counting.map((tag) => tag.sessionId)));
+  if (!usage.ok) ctx.log.debug(`${profile.name}: ${usage.reason}; tokens, cost and tool calls stay unknown`);
+  const logged = hasLog ? sumLogCounts(ctx.db, span) : { errors: null, warnings: null, retries: null };
+  return {
+    sessionsStarted: counting.length,
+    sessionsCompleted: counting.filter((tag) => tag.completedTurns > 0).length,
+    turnsStarted: counting.reduce((sum, tag) => sum + tag.startedTurns, 0),
+    turnsCompleted: counting.reduce((sum, tag) => sum + tag.completedTurns, 0),
+    // The host fires no hook for a failed turn; one that is missing may also still run or have been interrupted.
+    turnsFailed: null,
+    ...logged,
+    ...(usage.ok ? usage.value : NO_USAGE),
+    excluded,
+  };
+}

@@ -1,0 +1,180 @@
+import { sharesFault, type PromptFault } from '../domain/promptText.js';
+import { immediate } from '../store/database.js';
+import { findInFlight, getExperiment, markConflict, recordWindow, type ExperimentRow } from '../store/experiments.js';
+import { findProfile, type ProfileRow } from '../store/profiles.js';
+import {
+  countWindow,
+  resolveSessionTag,
+  tagsWithOldText,
+  unresolvedTags,
+  type WindowCounts,
+  type WindowQuery,
+} from '../store/sessionTags.js';
+import type { Context } from './context.js';
+import { ingestSpool } from './ingest.js';
+import { readSessionFacts } from './sessionFacts.js';
+import { targetStatus, type TargetStatus } from './targetStatus.js';
+
+/** A chat that goes on with the text from before the apply: SOUL.md is frozen per session. */
+export interface OpenChat {
+  readonly sessionId: string;
+  readonly platform: string | null;
+  readonly lastTurnAt: number;
+}
+
+/** The host refused or cut the new text in a session since the apply, which it did not do to the old one. */
+export interface WindowFault {
+  readonly sessionId: string;
+  readonly kind: PromptFault['kind'];
+}
+
+export interface WindowStatus {
+  readonly experimentId: number;
+  readonly target: number | null;
+  readonly deadlineAt: number | null;
+  readonly extensions: number;
+  readonly counts: WindowCounts;
+  /** Enough sessions, or the time is over; null while it runs. */
+  readonly due: 'target_reached' | 'deadline_passed' | null;
+  /** What a person made of the file; null while it is what was applied. */
+  readonly conflict: Exclude<TargetStatus, 'as_applied'> | null;
+  readonly fault: WindowFault | null;
+  readonly openChats: readonly OpenChat[];
+  /** The window has ended without a verdict that decides: it waits for `finish`. */
+  readonly waitsForPerson: boolean;
+  /** What the window waits for, in words. */
+  readonly note: string | null;
+}
+
+/** How a note begins that asks a person to decide; it stays until they do. */
+export const WAITS_FOR_PERSON = 'Waits for you: ';
+export const WAITS_FOR_MONEY = 'Waits for budget: ';
+const OPEN_CHATS = 'Open chats still have the old text: ';
+/** Longer ago than this a chat is not called open any more. */
+const OPEN_CHAT_MS = 7 * 24 * 60 * 60 * 1000;
+const NAMED_CHATS = 5;
+
+/**
+ * Ingests the spool and brings the profile's live window up to date: counts its sessions, notices a person's edit of
+ * the file and a fault of the host, and names chats that still have the old text. Writes no file but the spool's own.
+ * Empty when nothing is live.
+ */
+export function refreshWindows(ctx: Context): WindowStatus[] {
+  ingestSpool(ctx);
+  const profile = findProfile(ctx.db, ctx.profile.rootPath);
+  const experiment = profile === null ? null : findInFlight(ctx.db, profile.id);
+  if (profile === null || experiment === null) return [];
+  const query = windowQuery(experiment);
+  return query === null ? [] : [refreshWindow(ctx, { profile, experiment, query })];
+}
+
+function windowQuery(experiment: ExperimentRow): WindowQuery | null {
+  const { state, profileId, appliedAt, candidateSha256, baseSha256 } = experiment;
+  if (state !== 'live' || appliedAt === null || candidateSha256 === null || baseSha256 === null) return null;
+  return { profileId, appliedAt, candidateSha256, baseSha256 };
+}
+
+interface LiveWindow {
+  readonly profile: ProfileRow;
+  readonly experiment: ExperimentRow;
+  readonly query: WindowQuery;
+}
+
+function refreshWindow(ctx: Context, window: LiveWindow): WindowStatus {
+  const { experiment, query } = window;
+  const fault = resolveTexts(ctx, window);
+  const openChats = findOpenChats(ctx, window);
+  const found = targetStatus(ctx, experiment);
+  const counts = countWindow(ctx.db, query);
+  const note = noteOf(experiment, { fault, openChats });
+  immediate(ctx.db, () => {
+    // Another process may have ended the window since it was read.
+    const now = getExperiment(ctx.db, experiment.id);
+    if (now.state !== 'live') return;
+    const at = ctx.clock.now();
+    markConflict(ctx.db, experiment.id, { detected: found !== 'as_applied', at });
+    if (now.liveSessionsObserved === counts.counted && now.liveNote === note) return;
+    if (now.liveNote !== experiment.liveNote) return;
+    recordWindow(ctx.db, experiment.id, { sessionsObserved: counts.counted, note, at });
+  });
+  const { liveSessionsTarget: target, liveDeadlineAt: deadlineAt } = experiment;
+  return {
+    experimentId: experiment.id,
+    target,
+    deadlineAt,
+    extensions: experiment.liveExtensions,
+    counts,
+    due: dueOf({ target, deadlineAt, counted: counts.counted, now: ctx.clock.now() }),
+    conflict: found === 'as_applied' ? null : found,
+    fault,
+    openChats,
+    waitsForPerson: note?.startsWith(WAITS_FOR_PERSON) ?? false,
+    note,
+  };
+}
+
+function dueOf(window: {
+  target: number | null;
+  deadlineAt: number | null;
+  counted: number;
+  now: number;
+}): WindowStatus['due'] {
+  if (window.target !== null && window.counted >= window.target) return 'target_reached';
+  return window.deadlineAt !== null && window.now >= window.deadlineAt ? 'deadline_passed' : null;
+}
+
+/** What asks for a decision stays; else open chats are named while there are any. */
+function noteOf(
+  experiment: ExperimentRow,
+  seen: { fault: WindowFault | null; openChats: readonly OpenChat[] },
+): string | null {
+  const { liveNote, autoRevertAgreed, targetRelpath } = experiment;
+  if (liveNote?.startsWith(WAITS_FOR_PERSON)) return liveNote;
+  if (seen.fault !== null && !autoRevertAgreed) {
+    return `${WAITS_FOR_PERSON}${faultText(seen.fault, targetRelpath)}. Revert it, or keep it with a reason.`;
+  }
+  const earlier = liveNote?.startsWith(OPEN_CHATS) ? null : liveNote;
+  if (earlier !== null || seen.openChats.length === 0) return earlier;
+  const names = seen.openChats.slice(0, NAMED_CHATS).map((chat) => `${chat.platform ?? 'chat'} ${chat.sessionId}`);
+  const rest = seen.openChats.length - names.length;
+  return `${OPEN_CHATS}${names.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}. Send /new there.`;
+}
+
+export function faultText(fault: WindowFault, file: string): string {
+  return `the host ${fault.kind} ${file} in session ${fault.sessionId}`;
+}
+
+/** Looks again for the texts that were not known when the sessions were tagged; returns a fault found on the way. */
+function resolveTexts(ctx: Context, { profile, experiment, query }: LiveWindow): WindowFault | null {
+  const tags = unresolvedTags(ctx.db, query);
+  const ids = tags.map((tag) => tag.sessionId);
+  const facts = readSessionFacts(ctx, profile, ids);
+  const at = ctx.clock.now();
+  const known = [...facts].filter(([, fact]) => fact.contentSha256 !== null || fact.excludedReason !== null);
+  if (known.length > 0) {
+    immediate(ctx.db, () => {
+      for (const [sessionId, fact] of known)
+        resolveSessionTag(ctx.db, { ...fact, profileId: profile.id, sessionId, at });
+    });
+  }
+  const before = experiment.baseContent?.toString('utf8') ?? '';
+  for (const tag of tags) {
+    const fault = facts.get(tag.sessionId)?.fault ?? null;
+    if (tag.startedAt < query.appliedAt || fault === null || sharesFault(fault, before)) continue;
+    return { sessionId: tag.sessionId, kind: fault.kind };
+  }
+  return null;
+}
+
+function findOpenChats(ctx: Context, { profile, query }: LiveWindow): OpenChat[] {
+  const since = ctx.clock.now() - OPEN_CHAT_MS;
+  const recent = tagsWithOldText(ctx.db, query).filter((tag) => (tag.lastTurnAt ?? 0) >= since);
+  const facts = readSessionFacts(
+    ctx,
+    profile,
+    recent.map((tag) => tag.sessionId),
+  );
+  return recent
+    .filter((tag) => (facts.get(tag.sessionId)?.endedAt ?? null) === null)
+    .map((tag) => ({ sessionId: tag.sessionId, platform: tag.platform, lastTurnAt: tag.lastTurnAt ?? 0 }));
+}

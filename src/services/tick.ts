@@ -1,0 +1,80 @@
+import { isKarpathyError } from '../errors.js';
+import { findProfile } from '../store/profiles.js';
+import type { Context } from './context.js';
+import { enqueue } from './enqueue.js';
+import { ingestSpool, type IngestSummary } from './ingest.js';
+import { refreshMarkers } from './markers.js';
+import { reconcileOperations, type Reconciled } from './reconcile.js';
+import { commandFor } from './requireProfile.js';
+import { judgeWindow, refreshWindows, type WindowOutcome, type WindowStatus } from './window.js';
+import { runJobNow } from './work.js';
+
+/** What a wake-up found and did. */
+export interface TickSummary {
+  /** File operations of dead processes that were ended. */
+  readonly reconciled: readonly Reconciled[];
+  readonly ingested: IngestSummary;
+  readonly windows: readonly WindowStatus[];
+  /** Windows that were ended or extended now. */
+  readonly judged: readonly WindowOutcome[];
+  /** What waits for a person, money or the agreed hours, in words. */
+  readonly waiting: readonly string[];
+}
+
+/**
+ * What a hook's wake-up does: ends what dead processes left open, takes the spool, counts the live window, and acts
+ * on what needs no trials. Trials run here only if `background.evaluate` is on, within `background.hours`.
+ */
+export async function tick(ctx: Context): Promise<TickSummary> {
+  const reconciled = await reconcileOperations(ctx);
+  const ingested = ingestSpool(ctx);
+  const windows = findProfile(ctx.db, ctx.profile.rootPath) === null ? [] : refreshWindows(ctx);
+  const judged: WindowOutcome[] = [];
+  const waiting: string[] = [];
+  for (const window of windows) {
+    const result = await look(ctx, window);
+    if (typeof result === 'string') waiting.push(result);
+    else if (result !== null) judged.push(result);
+  }
+  refreshMarkers(ctx);
+  for (const { outcome, message } of judged) if (outcome === 'waits' || outcome === 'conflict') waiting.push(message);
+  return { reconciled, ingested, windows, judged, waiting };
+}
+
+/** An outcome, what the window waits for, or null while it simply runs. */
+async function look(ctx: Context, window: WindowStatus): Promise<WindowOutcome | string | null> {
+  const id = window.experimentId;
+  if (window.waitsForPerson && window.fault === null) return window.note;
+  const needsTrials = window.due === 'target_reached' && window.fault === null && window.conflict === null;
+  if (!needsTrials) {
+    const decidable = window.due !== null || window.fault !== null || window.conflict !== null;
+    return decidable ? judgeWindow(ctx, id) : null;
+  }
+  const refusal = whyNotNow(ctx);
+  if (refusal !== null) return `The live window of experiment ${id} is full; judging it takes fresh trials. ${refusal}`;
+  const jobId = enqueue(ctx, { kind: 'window', experimentId: id });
+  try {
+    await runJobNow(ctx, jobId);
+  } catch (error) {
+    if (!isKarpathyError(error) || error.code === 'interrupted') throw error;
+    return `The live window of experiment ${id} could not be judged: ${error.message}`;
+  }
+  return null;
+}
+
+/** Why background trials may not run now, with the way out; null when they may. */
+function whyNotNow(ctx: Context): string | null {
+  const { evaluate, hours } = ctx.config.config.background;
+  const way = `Run \`${commandFor(ctx.profile.name)} work\``;
+  if (!evaluate) return `${way}, or set background.evaluate.`;
+  if (withinHours(hours, new Date(ctx.clock.now()).getHours())) return null;
+  return `They run between ${hours ?? ''} o'clock, as background.hours says. ${way} to run them now.`;
+}
+
+/** `22-06`: from 22:00 to 5:59 local time. Equal hours are the whole day; null is no limit. */
+export function withinHours(hours: string | null, hour: number): boolean {
+  if (hours === null) return true;
+  const [from = 0, to = 0] = hours.split('-').map(Number);
+  if (from === to) return true;
+  return from < to ? hour >= from && hour < to : hour >= from || hour < to;
+}
