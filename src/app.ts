@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import type { Actor } from './domain/experiment.js';
+import { KarpathyError } from './errors.js';
+import { createColdRunner } from './evaluation/coldRunner.js';
+import { loadConfig, pathsFor } from './hermes/configYaml.js';
+import { findHermes } from './hermes/hermesCommand.js';
+import { profileHome, type Paths, type ProfileHome } from './hermes/paths.js';
+import { resolveProfile } from './hermes/profiles.js';
+import { createPromptCheck } from './hermes/promptCheck.js';
+import { createModel } from './llm/createModel.js';
+import type { Clock, HermesCommand, HostServices, Ids, Logger, ProgressListener } from './ports.js';
+import type { Context, Surface } from './services/context.js';
+import type { Opened } from './services/opened.js';
+import { learnedLayer } from './services/requireProfile.js';
+import { openDatabase, type Db } from './store/database.js';
+import { findProfile } from './store/profiles.js';
+
+export const systemClock: Clock = { now: () => Date.now() };
+export const randomIds: Ids = { next: () => randomUUID() };
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Who opens, for whom, and with what. One per command. */
+export interface AppOptions {
+  /** The default Hermes root: it holds the controller DB and our data. */
+  readonly root: string;
+  readonly profileName: string;
+  /** The profile's home as the host named it; without it, derived from root and name. */
+  readonly home?: string;
+  /** Directory of the plugin: holds host/slot_guard. */
+  readonly pluginDir: string;
+  /** The Hermes that started us; null lets config.yaml and PATH decide. */
+  readonly hermes: HermesCommand | null;
+  readonly host: HostServices | null;
+  readonly surface: Surface;
+  readonly actor: Actor;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ProgressListener;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+}
+
+/**
+ * Opens the controller DB and wires everything a use case may touch. Whoever opens, closes.
+ * @throws KarpathyError `unknown_profile`, `bad_config`, `db_newer`, `db_corrupt`, `db_busy`, `io`
+ */
+export function openContext(options: AppOptions): Opened {
+  const profile =
+    options.home === undefined ? resolveProfile(options.root, options.profileName) : profileHome(options.home);
+  const paths = pathsFor(options.root, options.env);
+  const db = openDatabase(paths.dbPath);
+  try {
+    const ctx = contextOf(options, { profile, paths, db });
+    return { ctx, close: () => void db.close() };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function contextOf(
+  options: AppOptions,
+  { profile, paths, db }: { profile: ProfileHome; paths: Paths; db: Db },
+): Context {
+  const { env, host, pluginDir } = options;
+  const config = loadConfig(paths, profile.name, env, learnedLayer(findProfile(db, profile.rootPath)));
+  const hermes = findHermes({ env, configured: config.config.runner.hermes, fromHost: options.hermes });
+  const log = options.log ?? silentLogger;
+  const clock = options.clock ?? systemClock;
+  const needHermes = (): HermesCommand => {
+    if (hermes !== null) return hermes;
+    throw new KarpathyError('host_failed', 'No Hermes executable was found, and trials need one.', {
+      hint: 'Put `hermes` on PATH, or set plugins.karpathy_self_improve.runner.hermes to its path.',
+    });
+  };
+  return {
+    db,
+    clock,
+    ids: options.ids ?? randomIds,
+    log,
+    env,
+    paths,
+    pluginDir,
+    profile,
+    config,
+    surface: options.surface,
+    actor: options.actor,
+    hermes,
+    host,
+    makeModel: (choice) => createModel(choice, { host, env }),
+    makeRunner: (setup) =>
+      createColdRunner({
+        ...setup,
+        hermes: needHermes(),
+        slotsDir: paths.slotsDir,
+        pluginDir,
+        env,
+        prices: config.config.prices,
+      }),
+    checkPrompt: (text) => createPromptCheck({ hermes: needHermes(), pluginDir, env })(text),
+    signal: options.signal,
+    onProgress: options.onProgress ?? (() => {}),
+  };
+}
