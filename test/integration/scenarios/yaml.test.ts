@@ -193,6 +193,6 @@ test('what is written as YAML is read back as it was', () => {
         expect(read.map(scenarioSha256)).toEqual(entries.map(scenarioSha256));
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
