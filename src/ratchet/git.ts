@@ -227,7 +227,8 @@ function firstLine(text: string): string {
 }
 
 function gitReason(error: unknown): string {
-  if (error instanceof GitCommandError) return firstLine(error.stderr) || error.message;
   const message = error instanceof Error ? error.message : String(error);
-  return /ENOENT/.test(message) ? 'git is not installed' : firstLine(message);
+  const said = error instanceof GitCommandError ? error.stderr : '';
+  if (/spawn \S+ ENOENT/.test(`${message}\n${said}`)) return 'git is not installed';
+  return firstLine(said) || firstLine(message);
 }
