@@ -102,7 +102,7 @@ function evaluable(ctx: Context, id: number): ExperimentRow {
 }
 
 /** Too few groups can't give a keep whatever the candidate does: money is not spent on that question. */
-function requirePower(request: {
+export function requirePower(request: {
   scenarios: RunRequest['scenarios'];
   looks: RunRequest['looks'];
   alpha: number;
