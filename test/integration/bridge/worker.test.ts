@@ -127,13 +127,13 @@ describe('the worker', () => {
     expect((await worker.call(3, 'initialize', handshake())).result).toBeDefined();
   });
 
-  it('runs a command line and answers a slash command', async () => {
+  it('answers a slash command, one that fails too', async () => {
     await worker.call(1, 'initialize', handshake());
     const slash = await worker.call(2, 'slash', { text: 'help' });
     expect(slash.result?.text).toContain('/karpathy');
-    const unknown = await worker.call(3, 'slash', { text: 'show 999999' });
-    expect(typeof unknown.result?.text).toBe('string');
-    expect(unknown.result?.text).not.toBe('');
+    const failed = await worker.call(3, 'slash', { text: 'show 999999' });
+    expect(typeof failed.result?.text).toBe('string');
+    expect(failed.result?.text).not.toBe('');
   });
 
   it('ends when the host is gone', async () => {
