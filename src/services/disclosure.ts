@@ -23,7 +23,7 @@ export function disclosureLines(input: DisclosureInput): string[] {
       `${privacy.metrics ? ', recent counts of sessions, errors and tokens' : ''} and the edits already tried. It never sees a holdout scenario.`,
     judge === null
       ? 'There is no judge: nobody else is shown an answer.'
-      : `The judge, ${describeModel(judge, agent)}, sees the input, the answer and the rubric of every scenario with a judge check, holdout included. It does not see ${target}.`,
+      : `The judge, ${describeModel(judge, agent)}, sees the input, the answer, the tool calls and the rubric of every scenario with a judge check, holdout included. It does not see ${target}.`,
     `In trials the agent's own model, ${describeAgent(agent)}, sees ${target} with and without the edit, the profile's skills and memories, and the scenarios, as it does in your chats.`,
     `Texts, answers and results are kept in ${dbPath} on this machine; nothing is sent anywhere else.`,
   ];

@@ -64,7 +64,7 @@ describe('init', () => {
     expect(disclosure[0]).toMatch(
       /proposer, big at models\.example, sees the whole of SOUL\.md.*tool calls.*never sees a holdout/,
     );
-    expect(disclosure[1]).toMatch(/judge, small at 127\.0\.0\.1:8080 \(this machine\).*holdout included/);
+    expect(disclosure[1]).toMatch(/judge, small at 127\.0\.0\.1:8080 \(this machine\).*the tool calls.*holdout included/);
     expect(disclosure[2]).toContain('custom agent-model at 127.0.0.1:9 (this machine)');
     expect(disclosure[3]).toContain(ctx.paths.dbPath);
   });
