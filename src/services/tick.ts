@@ -21,18 +21,23 @@ export interface TickSummary {
   readonly waiting: readonly string[];
 }
 
+export interface TickOptions {
+  /** Runs the job that judges a window; another one only in tests. */
+  readonly runJob?: typeof runJobNow;
+}
+
 /**
  * What a hook's wake-up does: ends what dead processes left open, takes the spool, counts the live window, and acts
  * on what needs no trials. Trials run here only if `background.evaluate` is on, within `background.hours`.
  */
-export async function tick(ctx: Context): Promise<TickSummary> {
+export async function tick(ctx: Context, options: TickOptions = {}): Promise<TickSummary> {
   const reconciled = await reconcileOperations(ctx);
   const ingested = ingestSpool(ctx);
   const windows = findProfile(ctx.db, ctx.profile.rootPath) === null ? [] : refreshWindows(ctx);
   const judged: WindowOutcome[] = [];
   const waiting: string[] = [];
   for (const window of windows) {
-    const result = await look(ctx, window);
+    const result = await look(ctx, window, options.runJob ?? runJobNow);
     if (typeof result === 'string') waiting.push(result);
     else if (result !== null) judged.push(result);
   }
@@ -42,7 +47,11 @@ export async function tick(ctx: Context): Promise<TickSummary> {
 }
 
 /** An outcome, what the window waits for, or null while it simply runs. */
-async function look(ctx: Context, window: WindowStatus): Promise<WindowOutcome | string | null> {
+async function look(
+  ctx: Context,
+  window: WindowStatus,
+  runJob: typeof runJobNow,
+): Promise<WindowOutcome | string | null> {
   const id = window.experimentId;
   if (window.waitsForPerson && window.fault === null) return window.note;
   const needsTrials = window.due === 'target_reached' && window.fault === null && window.conflict === null;
@@ -50,11 +59,12 @@ async function look(ctx: Context, window: WindowStatus): Promise<WindowOutcome |
     const decidable = window.due !== null || window.fault !== null || window.conflict !== null;
     return decidable ? judgeWindow(ctx, id) : null;
   }
+  // Recorded either way: `work` runs what is recorded, whoever starts it.
+  const jobId = enqueue(ctx, { kind: 'window', experimentId: id });
   const refusal = whyNotNow(ctx);
   if (refusal !== null) return `The live window of experiment ${id} is full; judging it takes fresh trials. ${refusal}`;
-  const jobId = enqueue(ctx, { kind: 'window', experimentId: id });
   try {
-    await runJobNow(ctx, jobId);
+    await runJob(ctx, jobId);
   } catch (error) {
     if (!isKarpathyError(error) || error.code === 'interrupted') throw error;
     return `The live window of experiment ${id} could not be judged: ${error.message}`;
