@@ -196,11 +196,21 @@ function carryOutOrSettle(ctx: Context, intended: FileOperationRow): FileOperati
   }
 }
 
-/** Marks the conflict and says so; nothing is written to the file. */
+/**
+ * The error of a file that is not what was applied, with the conflict marked; nothing is written to the file. When
+ * another process moved the experiment meanwhile, that is what happened to the file, and no conflict.
+ */
 export function conflictError(
   ctx: Context,
   input: { readonly experiment: ExperimentRow; readonly message: string; readonly hint: string },
 ): KarpathyError {
-  markConflict(ctx.db, input.experiment.id, { detected: true, at: ctx.clock.now() });
-  return new KarpathyError('conflict', input.message, { hint: input.hint });
+  const { id, state } = input.experiment;
+  return immediate(ctx.db, () => {
+    const now = getExperiment(ctx.db, id).state;
+    if (now !== state) {
+      return new KarpathyError('wrong_state', `Experiment ${id} has just become ${now}; nothing was changed here.`);
+    }
+    markConflict(ctx.db, id, { detected: true, at: ctx.clock.now() });
+    return new KarpathyError('conflict', input.message, { hint: input.hint });
+  });
 }

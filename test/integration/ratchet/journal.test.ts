@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { KarpathyError } from '../../../src/errors.js';
 import { replaceFile } from '../../../src/ratchet/atomicFile.js';
 import { readTarget } from '../../../src/ratchet/target.js';
 import { applyExperiment } from '../../../src/services/apply.js';
@@ -193,6 +194,33 @@ describe('while an operation is open', () => {
       { experimentId: id, kind: 'apply', priorContent: Buffer.from(DEFAULT_SOUL), newContent: Buffer.from(APPLIED) },
     ]);
     second.close();
+  });
+});
+
+describe('two processes that want the same', () => {
+  it('apply it once; the loser is told why', async () => {
+    const id = await approved(fixture);
+    const other = testContext({ root: fixture.root });
+    const results = await Promise.allSettled([applyExperiment(fixture.ctx, id), applyExperiment(other.ctx, id)]);
+    const lost = results.filter((result) => result.status === 'rejected');
+    expect(lost).toHaveLength(1);
+    expect(['wrong_state', 'stale', 'busy', 'conflict']).toContain((lost[0]!.reason as KarpathyError).code);
+    expect(soul()).toBe(APPLIED);
+    expect(row(id)).toMatchObject({ state: 'live', manualConflictDetected: false });
+    expect(history(fixture.db, id).map((entry) => entry.toState)).toEqual(['proposed', 'approved', 'live']);
+    expect(openFileOperations(fixture.db)).toEqual([]);
+    other.close();
+  });
+
+  it('revert it once; what the winner wrote is no conflict', async () => {
+    const id = await live(fixture);
+    const other = testContext({ root: fixture.root });
+    const reason = { reason: 'x' };
+    await Promise.allSettled([revertExperiment(fixture.ctx, id, reason), revertExperiment(other.ctx, id, reason)]);
+    expect(soul()).toBe(DEFAULT_SOUL);
+    expect(row(id)).toMatchObject({ state: 'reverted', manualConflictDetected: false });
+    expect(history(fixture.db, id).filter((entry) => entry.toState === 'reverted')).toHaveLength(1);
+    other.close();
   });
 });
 
