@@ -11,7 +11,8 @@ export default defineConfig({
   clean: true,
   splitting: true,
   sourcemap: false,
-  dts: { entry: { index: 'src/index.ts' } },
+  // Declarations take most of a build and only the published package needs them: `npm run build:types`.
+  dts: process.argv.includes('--dts-only') ? { entry: { index: 'src/index.ts' } } : false,
   noExternal: [/^(?!better-sqlite3$).*/],
   external: ['better-sqlite3'],
   loader: { '.sql': 'text' },
