@@ -41,7 +41,8 @@ const SHORT_OF_MONEY = new Set(['budget', 'price_unknown', 'model_limit']);
  * it decide; too few sessions extend the window once and are then left to a person. Reverts by itself only when fresh
  * trials or a fault of the host say so and the person agreed to that at the approval; never for want of sessions or
  * money, and never over a person's edit.
- * @throws KarpathyError `wrong_state` unless live, `interrupted`, and what the fresh trials throw
+ * @throws KarpathyError `wrong_state` unless live; `budget`, `price_unknown`, `model_limit` with a note of it on the
+ *   experiment; `interrupted`, and what else the fresh trials throw
  */
 export async function judgeWindow(ctx: Context, id: number, options: JudgeOptions = {}): Promise<WindowOutcome> {
   const experiment = ownExperiment(ctx, id);
@@ -132,11 +133,6 @@ function endWithTooFew(ctx: Context, judged: Judged): WindowOutcome {
 async function judgeByTrials(ctx: Context, judged: Judged): Promise<WindowOutcome> {
   const { experiment, options } = judged;
   const compared = await compare(ctx, judged);
-  if (typeof compared === 'string') {
-    const note = `${WAITS_FOR_MONEY}${compared} The edit stays as it is.`;
-    record(ctx, judged, { note });
-    return outcomeOf(experiment.id)('waits', note);
-  }
   options.fence?.();
   switch (compared.verdict) {
     case 'verified':
@@ -152,8 +148,9 @@ async function judgeByTrials(ctx: Context, judged: Judged): Promise<WindowOutcom
   }
 }
 
-/** The verdict of the fresh run and its one extension; a text says what money it lacks. */
-async function compare(ctx: Context, { experiment, options }: Judged): Promise<WindowVerdict | string> {
+/** The verdict of the fresh run and its one extension. Want of money is noted and changes nothing. */
+async function compare(ctx: Context, judged: Judged): Promise<WindowVerdict> {
+  const { experiment, options } = judged;
   const run = options.compare ?? runLiveComparison;
   const { fence, signal } = options;
   const passed = { ...(fence === undefined ? {} : { fence }), ...(signal === undefined ? {} : { signal }) };
@@ -161,7 +158,9 @@ async function compare(ctx: Context, { experiment, options }: Judged): Promise<W
     const first = await run(ctx, experiment.id, passed);
     return first.verdict === 'extend' ? await run(ctx, experiment.id, passed) : first;
   } catch (error) {
-    if (isKarpathyError(error) && SHORT_OF_MONEY.has(error.code)) return error.message;
+    if (isKarpathyError(error) && SHORT_OF_MONEY.has(error.code)) {
+      record(ctx, judged, { note: `${WAITS_FOR_MONEY}${error.message} The edit stays as it is.` });
+    }
     throw error;
   }
 }

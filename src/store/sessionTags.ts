@@ -84,9 +84,10 @@ export function sessionTagsStarted(db: Db, of: { profileId: number; from: number
 
 /** Days (multiples of `dayMs`) in which sessions started that had something happen since `since`. */
 export function daysTouchedSince(db: Db, of: { profileId: number; since: number; dayMs: number }): number[] {
+  // Numbers are bound as REAL, whose remainder would not be that of whole milliseconds: hence the cast.
   return db
     .prepare(
-      `SELECT DISTINCT started_at / @dayMs * @dayMs FROM session_tags
+      `SELECT DISTINCT started_at - started_at % cast(@dayMs AS INTEGER) FROM session_tags
        WHERE profile_id = @profileId AND last_turn_at >= @since ORDER BY 1`,
     )
     .pluck()

@@ -129,7 +129,7 @@ describe('a full window', () => {
       sessions(TARGET);
       const broke = new KarpathyError(code, 'The budget of 1.00 USD is spent.');
       const fresh = trials(broke, said('verified'));
-      expect((await judgeWindow(fixture.ctx, id, fresh)).outcome).toBe('waits');
+      await expect(judgeWindow(fixture.ctx, id, fresh)).rejects.toBe(broke);
       expect(row(id)).toMatchObject({ state: 'live' });
       expect(row(id).liveNote).toContain('The budget of 1.00 USD is spent.');
       expect(soul()).toBe(APPLIED);
