@@ -137,13 +137,21 @@ describe('an install that is set up', () => {
     });
   });
 
-  it.skipIf(tmuxMissing() !== null)('gives the worker the terminal: Ctrl-C, then the next command', async () => {
-    const terminal = await openTerminal({ command: ['sh'], env: root.env, cwd: root.cwd });
-    try {
-      await terminal.line(`${root.install.hermes} karpathy --help; echo "code $?"`);
-      expect(await terminal.waitFor('code 0')).toContain('propose');
-    } finally {
-      await terminal.close();
-    }
-  });
+  it.skipIf(tmuxMissing() !== null)(
+    'gives the worker the terminal: questions, Ctrl-C, then the next command',
+    async () => {
+      const terminal = await openTerminal({ command: ['sh'], env: root.env, cwd: root.cwd });
+      try {
+        await terminal.line(`${root.install.hermes} karpathy init; echo "code $?"`);
+        await terminal.waitFor('◆');
+        await terminal.keys('C-c');
+        await terminal.waitFor('code 130');
+        await terminal.mark();
+        await terminal.line(`${root.install.hermes} karpathy --help; echo "code $?"`);
+        expect(await terminal.waitFor('code 0')).toContain('propose');
+      } finally {
+        await terminal.close();
+      }
+    },
+  );
 });
