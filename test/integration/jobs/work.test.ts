@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { KarpathyError } from '../../../src/errors.js';
 import { launchWork } from '../../../src/services/launchWork.js';
 import { startProposal } from '../../../src/services/propose.js';
+import { reject } from '../../../src/services/reject.js';
 import { enqueue, runJobNow, work } from '../../../src/services/work.js';
 import { getExperiment, history, listExperiments } from '../../../src/store/experiments.js';
 import { findJob } from '../../../src/store/jobs.js';
@@ -86,13 +87,38 @@ describe('work', () => {
     expect(getExperiment(fixture.db, experimentId).state).toBe('proposed');
   });
 
-  it('leaves a proposal alone that was rejected while it waited', async () => {
+  it('ends what waits for an experiment when a person rejects it', async () => {
     const proposer = fakeProposer([HELPS]);
     const fixture = proposingContext({ proposer });
-    const { experimentId } = await startProposal(fixture.ctx, { by: 'model' }, { evaluate: false });
-    fixture.db.prepare("UPDATE experiments SET state = 'rejected', rejected_at = 1 WHERE id = ?").run(experimentId);
-    expect((await work(fixture.ctx)).ran).toMatchObject([{ state: 'finished' }]);
+    const { experimentId, jobId } = await startProposal(fixture.ctx, { by: 'model' }, { evaluate: false });
+    await reject(fixture.ctx, experimentId, { reason: 'changed my mind' });
+    expect(findJob(fixture.db, jobId ?? 0)).toMatchObject({ state: 'cancelled' });
+    expect((await work(fixture.ctx)).ran).toEqual([]);
     expect(proposer.asked).toEqual([]);
+  });
+
+  it('stops an evaluation at its next heartbeat when a person rejects the experiment', async () => {
+    let beat: () => void = () => undefined;
+    let trials = 0;
+    const timers = { setInterval: (callback: () => void) => (beat = callback), clearInterval: () => undefined };
+    const fixture = proposingContext({
+      proposer: fakeProposer([HELPS]),
+      runner: echoingRunner({
+        onRun: async ({ scenario }) => {
+          trials += 1;
+          if (trials > 1) return;
+          expect(scenario.split).toBe('holdout');
+          await reject(fixture.ctx, experimentId, { reason: 'changed my mind' });
+          beat();
+        },
+      }),
+    });
+    addHoldout(fixture);
+    const { experimentId, jobId } = await startProposal(fixture.ctx, { by: 'model' }, { evaluate: true });
+    expect((await failure(runJobNow(fixture.ctx, jobId ?? 0, { timers }))).message).toContain('cancelled');
+    expect(findJob(fixture.db, jobId ?? 0)).toMatchObject({ state: 'cancelled' });
+    expect(getExperiment(fixture.db, experimentId)).toMatchObject({ state: 'rejected', verdict: null });
+    expect(trials).toBeLessThanOrEqual(4);
   });
 
   it('stops while another process is at work', async () => {
