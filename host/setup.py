@@ -77,6 +77,10 @@ def _set_up(ctx, plugin_dir, root, *, steps, force):
         temporary = f"{final}.tmp"
         work = Build(temporary, node=node, log_path=os.path.join(directory, "setup.log"))
         _remove_leftovers(directory)
+        ready = _runtime(final, build, version, node=node)
+        if not force and _starts(ctx, plugin_dir, ready):
+            _write_current(root, ready)
+            return "ready", ready
         try:
             with steps.step("Copy the sources"):
                 _copy_sources(plugin_dir, temporary)
@@ -88,12 +92,12 @@ def _set_up(ctx, plugin_dir, root, *, steps, force):
                 _shake_hands(ctx, plugin_dir, _runtime(temporary, build, version, node=node))
             with steps.step("Switch to it"):
                 _put_in_place(temporary, final)
-                _write_current(root, _runtime(final, build, version, node=node))
+                _write_current(root, ready)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         _remove_unused(directory, keep=final)
-        return "ready", _runtime(final, build, version, node=node)
+        return "ready", ready
 
 
 def _ready(ctx, plugin_dir, root):
@@ -111,6 +115,17 @@ def _ready(ctx, plugin_dir, root):
         if error.code == "bad_config":
             raise
         return None
+
+
+def _starts(ctx, plugin_dir, candidate):
+    """An earlier set-up of the same sources left it there, for example before an update that was taken back."""
+    if not os.path.isfile(os.path.join(candidate.directory, "dist", "worker.mjs")):
+        return False
+    try:
+        _shake_hands(ctx, plugin_dir, candidate)
+        return True
+    except ShimError:
+        return False
 
 
 def _shake_hands(ctx, plugin_dir, candidate):
