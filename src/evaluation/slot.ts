@@ -68,7 +68,8 @@ export function slotPaths(
   // Two profiles may be evaluated at the same time; a number alone would make them share a home.
   const key = createHash('sha256').update(source.profileHome).digest('hex').slice(0, 8);
   const root = join(source.slotsDir, `${key}-${slot}`);
-  const home = join(root, 'profiles', source.profileName);
+  // Hermes takes `-p default` to be the root itself, and says in its prompt which of the two it runs in.
+  const home = source.profileName === 'default' ? join(root, 'hermes') : join(root, 'profiles', source.profileName);
   return {
     root,
     home,
