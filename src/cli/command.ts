@@ -66,5 +66,5 @@ export function command<S extends z.ZodType>(
     run(session: Session, input: z.output<S>): Promise<Answer>;
   },
 ): CommandSpec {
-  return spec as unknown as CommandSpec;
+  return spec;
 }

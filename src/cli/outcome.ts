@@ -7,8 +7,8 @@ import { experimentLines } from '../text/status.js';
 import type { Answer } from './command.js';
 
 /** What every deciding command answers: what was done, how the experiment stands now, what comes next. */
-export function outcome(ctx: Context, id: number, done: string, extra: object = {}): Answer {
-  const { view, next } = standing(ctx, ownExperiment(ctx, id));
+export async function outcome(ctx: Context, id: number, done: string, extra: object = {}): Promise<Answer> {
+  const { view, next } = await standing(ctx, ownExperiment(ctx, id));
   return {
     data: { done, experiment: view, next, ...extra },
     text: (look) => `${look.colors.green('✓')} ${done}\n\n${nextText(look, next)}`,
@@ -16,11 +16,15 @@ export function outcome(ctx: Context, id: number, done: string, extra: object = 
 }
 
 /** How an experiment stands, with its lines; for commands that end in evidence. */
-export function standingAnswer(ctx: Context, id: number, done: string): Answer {
-  const { view, next } = standing(ctx, ownExperiment(ctx, id));
+export async function standingAnswer(
+  ctx: Context,
+  id: number,
+  { done, extra = {} }: { done: string; extra?: object },
+): Promise<Answer> {
+  const { view, next } = await standing(ctx, ownExperiment(ctx, id));
   const options = { now: ctx.clock.now(), budget: budgetLimits(ctx) };
   return {
-    data: { done, experiment: view, next },
+    data: { done, experiment: view, next, ...extra },
     text: (look) => [done, '', ...experimentLines(look, view, options), '', nextText(look, next)].join('\n'),
   };
 }

@@ -81,7 +81,9 @@ function usageError(error: CommanderError, written: readonly string[], name: str
   const suggestion = rest.join(' ').replaceAll(/[()]/g, '').trim();
   // `scenario` alone makes commander print the group's help as an error.
   const message =
-    error.code === 'commander.help' ? 'A command is missing.' : `${first.charAt(0).toUpperCase()}${first.slice(1)}.`;
+    error.code === 'commander.help'
+      ? 'A command is missing.'
+      : `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`;
   const commands = [...written.join('').matchAll(/^ {2}([a-z]+)/gmu)].map((match) => match[1]);
   const hint =
     suggestion !== ''
@@ -139,7 +141,7 @@ function parentFor(program: Command, spec: CommandSpec, building: Building): Com
     .description(GROUPS[group] ?? '')
     .helpOption('--help', 'show help')
     .helpCommand(false);
-  made.helpGroup(spec.group);
+  made.helpGroup(`${spec.group}:`);
   configure(made, building.io, building.write);
   return made;
 }
@@ -167,13 +169,18 @@ function addCommand(program: Command, spec: CommandSpec, building: Building): vo
   made.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${helpName} ${example}`).join('\n')}`);
   configure(made, building.io, building.write);
   made.action(() => {
-    const positional = (spec.arguments ?? []).map(({ name: flag }, index) => [
-      flag.replaceAll(/[<>[\].]/g, ''),
-      made.processedArgs[index] as unknown,
-    ]);
-    const own = { ...made.opts(), ...Object.fromEntries(positional.filter(([, value]) => value !== undefined)) };
-    building.chosen({ kind: 'run', spec, raw: own, profile: program.opts<{ profile?: string }>().profile });
+    const raw: Record<string, unknown> = { ...made.opts<Record<string, unknown>>() };
+    for (const [index, argument] of (spec.arguments ?? []).entries()) {
+      const value = made.args[index];
+      if (value !== undefined) raw[argumentKey(argument.name)] = value;
+    }
+    building.chosen({ kind: 'run', spec, raw, profile: program.opts<{ profile?: string }>().profile });
   });
+}
+
+/** `<id>` is `id` in what the command's schema reads. */
+export function argumentKey(name: string): string {
+  return name.replaceAll(/[<>[\].]/g, '');
 }
 
 function capitalised(sentence: string): string {

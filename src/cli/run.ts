@@ -7,7 +7,7 @@ import { silentAsker, terminalAsker } from './ask.js';
 import type { Answer, CommandSpec, Session } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import type { CliIo } from './io.js';
-import { parseArgv, readGlobals, type Call, type Globals } from './parse.js';
+import { argumentKey, parseArgv, readGlobals, type Call, type Globals } from './parse.js';
 import { commandFor } from '../services/requireProfile.js';
 import { prepare } from '../services/prepare.js';
 import { startProgress } from './progress.js';
@@ -19,7 +19,7 @@ import { reportError } from './report.js';
  */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
   const globals = readGlobals(argv);
-  const look = lookOf(io, globals);
+  let look = lookOf(io, globals);
   const interruption = listenForInterruption(io);
   try {
     const call = parseArgv(argv, { specs: COMMANDS, io });
@@ -27,7 +27,8 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
       io.stdout.write(globals.json ? `${JSON.stringify({ [call.what]: call.text.trim() })}\n` : call.text);
       return 0;
     }
-    return await perform(call, { io, look, json: globals.json, signal: interruption.signal });
+    const profileKnown = (own: Look) => void (look = own);
+    return await perform(call, { io, look, json: globals.json, signal: interruption.signal, profileKnown });
   } catch (thrown) {
     const error = interruption.signal.aborted ? interrupted(thrown) : toKarpathyError(thrown);
     reportError(error, { io, json: globals.json, look });
@@ -42,9 +43,12 @@ interface Performing {
   readonly look: Look;
   readonly json: boolean;
   readonly signal: AbortSignal;
+  /** Called once hints can name the profile. */
+  readonly profileKnown: (look: Look) => void;
 }
 
-async function perform(call: Extract<Call, { kind: 'run' }>, { io, look, json, signal }: Performing): Promise<number> {
+async function perform(call: Extract<Call, { kind: 'run' }>, performing: Performing): Promise<number> {
+  const { io, look, json, signal } = performing;
   const { spec } = call;
   const input = checkInput(spec, call.raw);
   const canAsk = io.isTTY.stdin && io.isTTY.stderr && !json;
@@ -57,8 +61,9 @@ async function perform(call: Extract<Call, { kind: 'run' }>, { io, look, json, s
     surface: spec.surface ?? 'cli',
   });
   try {
-    const notes = spec.bare === true ? [] : await prepare(opened.ctx);
     const own = lookFor(look, { io, profile: opened.ctx.profile.name });
+    performing.profileKnown(own);
+    const notes = spec.bare === true ? [] : await prepare(opened.ctx);
     const session: Session = {
       ctx: opened.ctx,
       io,
@@ -86,7 +91,8 @@ async function perform(call: Extract<Call, { kind: 'run' }>, { io, look, json, s
 
 function render(answer: Answer, { session, json }: { session: Session; json: boolean }): string {
   const { ctx, look } = session;
-  if (json) return `${JSON.stringify({ profile: ctx.profile.name, ...answer.data })}\n`;
+  // The profile comes first, whatever the data calls its own.
+  if (json) return `${JSON.stringify(Object.assign({ profile: '' }, answer.data, { profile: ctx.profile.name }))}\n`;
   return `${header(look, ctx.profile)}\n${asTyped(answer.text(look).trimEnd(), look.command)}\n`;
 }
 
@@ -105,12 +111,12 @@ function inputProblem(
   of: { spec: CommandSpec; raw: Readonly<Record<string, unknown>> },
 ): Problem {
   const key = String(issue.path[0] ?? '');
-  const isArgument = of.spec.arguments?.some((argument) => argument.name.replaceAll(/[<>[\].]/g, '') === key) ?? false;
+  const isArgument = of.spec.arguments?.some((argument) => argumentKey(argument.name) === key) ?? false;
   const flag = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const value = of.raw[key];
   return {
     path: key === '' ? of.spec.path : isArgument ? key.toUpperCase() : `--${flag}`,
-    ...(value === undefined ? {} : { value: String(value).slice(0, 80) }),
+    ...(typeof value === 'string' ? { value: value.slice(0, 80) } : {}),
     message: issue.message,
   };
 }

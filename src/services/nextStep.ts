@@ -1,5 +1,7 @@
 import type { VerdictKind } from '../domain/experiment.js';
 import type { ExperimentRow } from '../store/experiments.js';
+import type { TargetStatus } from './targetStatus.js';
+import { WAITS_FOR_PERSON } from './liveWindow.js';
 
 /** Where an experiment stands within its state, in the words of every surface. */
 export const PHASES = [
@@ -18,13 +20,13 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
-export type TargetStatus = 'as_base' | 'as_applied' | 'edited' | 'missing';
-
 /** An open job of the experiment. */
 export interface OpenJob {
   readonly id: number;
   readonly kind: 'propose' | 'evaluate' | 'window' | 'run';
   readonly state: 'queued' | 'running' | 'waiting';
+  /** Why a waiting job waits. */
+  readonly waitsFor: string | null;
 }
 
 export interface PhaseFacts {
@@ -36,10 +38,12 @@ export interface PhaseFacts {
   readonly target: TargetStatus;
   readonly job: OpenJob | null;
   readonly now: number;
+  /** Model, suite, evaluator or host are others than those the evidence was taken with. */
+  readonly evidenceExpired: boolean;
 }
 
 /** The phase follows from state, verdict, open job and the target file; it is stored nowhere. */
-export function phaseOf({ experiment, target, job, now }: PhaseFacts): Phase {
+export function phaseOf({ experiment, target, job, now, evidenceExpired }: PhaseFacts): Phase {
   switch (experiment.state) {
     case 'verified':
     case 'reverted':
@@ -49,13 +53,16 @@ export function phaseOf({ experiment, target, job, now }: PhaseFacts): Phase {
       if (experiment.candidateSha256 === null) return 'drafting';
       if (target !== 'as_base') return 'stale';
       if (job !== null) return 'evaluating';
-      return experiment.verdict === null ? 'not evaluated' : 'waiting for a person';
+      if (experiment.verdict === null) return 'not evaluated';
+      return evidenceExpired ? 'stale' : 'waiting for a person';
     case 'approved':
-      return target === 'as_base' ? 'ready to apply' : 'stale';
+      return target === 'as_base' && !evidenceExpired ? 'ready to apply' : 'stale';
     case 'live':
       if (experiment.manualConflictDetected || target !== 'as_applied') return 'conflict';
       if (job?.kind === 'window') return 'judging the window';
-      return windowIsOver(experiment, now) ? 'waiting for a person' : 'counting sessions';
+      if (experiment.liveNote?.startsWith(WAITS_FOR_PERSON) || windowIsOver(experiment, now))
+        return 'waiting for a person';
+      return 'counting sessions';
   }
 }
 
@@ -74,20 +81,21 @@ export function nextStep(phase: Phase, facts: PhaseFacts): NextStep {
   const { id, verdict } = facts.experiment;
   switch (phase) {
     case 'drafting':
-      return openWork(facts, `work`, 'The model is writing the sentence.', 'Drafting was interrupted and goes on with');
+      return openWork(facts, {
+        running: 'The model is writing the sentence.',
+        stopped: 'The sentence is not written yet; that is queued, or was interrupted, and goes on with:',
+      });
     case 'not evaluated':
       return { say: 'The change has not been tested yet.', commands: [`evaluate ${id}`, `reject ${id} --reason '…'`] };
     case 'evaluating':
-      return openWork(
-        facts,
-        'work',
-        'The change is being tested.',
-        'The test was interrupted or waits; it goes on with',
-      );
+      return openWork(facts, {
+        running: 'The change is being tested.',
+        stopped: 'The test is queued, or was interrupted, and goes on with:',
+      });
     case 'stale':
       return {
-        say: 'The file was changed after this edit was written, so its evidence no longer holds. Reject it and propose again.',
-        commands: [`reject ${id} --reason 'the file changed'`],
+        say: `${facts.target === 'as_base' ? 'Model, scenarios, evaluator or host changed after the test' : 'The file was changed after this edit was written'}, so the evidence no longer holds. Reject it and propose again.`,
+        commands: [`reject ${id} --reason 'the evidence expired'`],
       };
     case 'ready to apply':
       return { say: 'Approved. Applying writes the file.', commands: [`apply ${id}`, `reject ${id} --reason '…'`] };
@@ -97,19 +105,17 @@ export function nextStep(phase: Phase, facts: PhaseFacts): NextStep {
         commands: [`show ${id}`, `revert ${id} --reason '…'`],
       };
     case 'judging the window':
-      return openWork(
-        facts,
-        'work',
-        'The live window is being judged by fresh trials.',
-        'The window is over; its judgement goes on with',
-      );
+      return openWork(facts, {
+        running: 'The live window is being judged by fresh trials.',
+        stopped: 'The live window is over; its judgement is queued, or was interrupted, and goes on with:',
+      });
     case 'conflict':
       return {
         say: 'The file was edited by a person while the change was live; nothing is written over it. Keep the edit, or put the text from before the change back.',
         commands: [`resolve ${id} --keep-mine`, `resolve ${id} --restore`],
       };
     case 'waiting for a person':
-      return facts.experiment.state === 'live' ? windowChoices(id) : verdictChoices(id, verdict);
+      return facts.experiment.state === 'live' ? windowChoices(facts) : verdictChoices(id, verdict);
     case 'verified':
     case 'reverted':
     case 'rejected':
@@ -117,15 +123,41 @@ export function nextStep(phase: Phase, facts: PhaseFacts): NextStep {
   }
 }
 
-function openWork({ job }: PhaseFacts, again: string, running: string, stopped: string): NextStep {
-  if (job?.state === 'running') return { say: running, commands: ['status', `jobs cancel ${job.id}`] };
-  return { say: `${stopped} this:`, commands: [again] };
+function openWork({ job, experiment }: PhaseFacts, say: { running: string; stopped: string }): NextStep {
+  if (job?.state === 'running') return { say: say.running, commands: ['status', `jobs cancel ${job.id}`] };
+  if (job?.state === 'waiting') {
+    return {
+      say: `The work waits: ${job.waitsFor ?? 'it needs you'}. When that is settled it goes on with:`,
+      commands: [RESUMES[job.kind](experiment.id)],
+    };
+  }
+  return { say: say.stopped, commands: ['work'] };
 }
 
-function windowChoices(id: number): NextStep {
+/** What asks again for a job that waits for a person. */
+const RESUMES: Readonly<Record<OpenJob['kind'], (id: number) => string>> = {
+  propose: (id) => `evaluate ${id}`,
+  evaluate: (id) => `evaluate ${id}`,
+  window: (id) => `verify ${id}`,
+  run: () => 'run',
+};
+
+function windowChoices({ experiment, now }: PhaseFacts): NextStep {
+  const { id, liveNote } = experiment;
+  const over = windowIsOver(experiment, now);
+  if (!liveNote?.startsWith(WAITS_FOR_PERSON)) {
+    return {
+      say: 'The live window is over; fresh trials judge it.',
+      commands: [`verify ${id}`, `revert ${id} --reason '…'`],
+    };
+  }
+  // The note ends in the commands, which stand below.
+  const [say = ''] = liveNote.slice(WAITS_FOR_PERSON.length).split('. `');
   return {
-    say: 'The live window is over and needs a decision.',
-    commands: [`verify ${id}`, `finish ${id} --keep 'reason'`, `finish ${id} --revert`, `finish ${id} --again`],
+    say: `${say.charAt(0).toUpperCase()}${say.slice(1).replace(/\.$/, '')}. You decide.`,
+    commands: over
+      ? [`finish ${id} --keep 'reason'`, `finish ${id} --revert`, `finish ${id} --again`]
+      : [`revert ${id} --reason '…'`],
   };
 }
 

@@ -1,7 +1,7 @@
 import { findProfile } from '../store/profiles.js';
 import type { Context } from './context.js';
 import { reconcileOperations } from './reconcile.js';
-import { refreshWindows } from './window.js';
+import { refreshWindows } from './liveWindow.js';
 
 /**
  * What every start of a command does: file operations that a dead process left open are finished or cancelled, and
@@ -10,6 +10,6 @@ import { refreshWindows } from './window.js';
 export async function prepare(ctx: Context): Promise<string[]> {
   if (findProfile(ctx.db, ctx.profile.rootPath) === null) return [];
   const settled = await reconcileOperations(ctx);
-  await refreshWindows(ctx);
+  refreshWindows(ctx);
   return settled.map((operation) => operation.message);
 }

@@ -46,9 +46,9 @@ export interface ShowView extends ExperimentView {
  * Everything about one experiment. `withHoldout` names the holdout scenarios: the caller has asked for that right.
  * @throws KarpathyError `unknown_experiment`
  */
-export function show(ctx: Context, id: number, options: { withHoldout?: boolean } = {}): ShowView {
+export async function show(ctx: Context, id: number, options: { withHoldout?: boolean } = {}): Promise<ShowView> {
   const experiment = ownExperiment(ctx, id);
-  const { view, next } = standing(ctx, experiment);
+  const { view, next } = await standing(ctx, experiment);
   const { changedHunks, addedLines, removedLines, sentenceDeltaCount } = experiment;
   return {
     ...view,

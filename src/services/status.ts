@@ -6,6 +6,7 @@ import { listScenarios } from '../store/scenarios.js';
 import { budgetLimits, spent, type Limits, type Spent } from './budget.js';
 import type { Context } from './context.js';
 import { diffView, type DiffView } from './diffView.js';
+import { evidenceFingerprint } from './evidence.js';
 import { idleStep, nextStep, phaseOf, type NextStep, type OpenJob, type Phase } from './nextStep.js';
 import { targetStatus } from './targetStatus.js';
 import { verdictView, type VerdictView } from './verdictView.js';
@@ -74,7 +75,7 @@ export function jobView(job: JobRow): JobView {
 }
 
 /** Where a profile stands and what to do next. Reads only; quick enough for a chat. */
-export function status(ctx: Context): StatusView {
+export async function status(ctx: Context): Promise<StatusView> {
   const profile = findProfile(ctx.db, ctx.profile.rootPath);
   if (profile === null) return notInitialised(ctx);
   const experiment = findInFlight(ctx.db, profile.id);
@@ -82,7 +83,7 @@ export function status(ctx: Context): StatusView {
   const suite = listScenarios(ctx.db, profile.id);
   const holdout = suite.filter((scenario) => scenario.split === 'holdout').length;
   const scenarios = { train: suite.length - holdout, holdout };
-  const current = experiment === null ? null : standing(ctx, experiment);
+  const current = experiment === null ? null : await standing(ctx, experiment);
   return {
     initialised: true,
     home: ctx.profile.home,
@@ -98,12 +99,16 @@ export function status(ctx: Context): StatusView {
 }
 
 /** An experiment with its phase, and what to do about it. */
-export function standing(ctx: Context, experiment: ExperimentRow): { view: ExperimentView; next: NextStep } {
+export async function standing(
+  ctx: Context,
+  experiment: ExperimentRow,
+): Promise<{ view: ExperimentView; next: NextStep }> {
   const facts = {
     experiment,
     target: targetStatus(ctx, experiment),
     job: openJob(ctx, experiment),
     now: ctx.clock.now(),
+    evidenceExpired: await evidenceExpired(ctx, experiment),
   };
   const phase = phaseOf(facts);
   const { operation, sentenceNumber, before, after, file } = diffView(experiment);
@@ -123,6 +128,13 @@ export function standing(ctx: Context, experiment: ExperimentRow): { view: Exper
   return { view, next: nextStep(phase, facts) };
 }
 
+/** Whether an undecided proposal rests on evidence that no longer speaks of what is there now. */
+async function evidenceExpired(ctx: Context, experiment: ExperimentRow): Promise<boolean> {
+  const matters = (experiment.state === 'proposed' || experiment.state === 'approved') && experiment.verdict !== null;
+  if (!matters || experiment.evidenceFingerprint === null) return false;
+  return (await evidenceFingerprint(ctx)).sha256 !== experiment.evidenceFingerprint;
+}
+
 function openJob(ctx: Context, experiment: ExperimentRow): OpenJob | null {
   const open = listJobs(ctx.db, { profileId: experiment.profileId, open: true }).filter(
     (job) => job.experimentId === experiment.id,
@@ -131,7 +143,7 @@ function openJob(ctx: Context, experiment: ExperimentRow): OpenJob | null {
   if (job === undefined || (job.state !== 'queued' && job.state !== 'running' && job.state !== 'waiting')) return null;
   // A lease that has run out belongs to a process that died; whoever works next takes the job over.
   const dead = job.state === 'running' && (job.leaseExpiresAt ?? 0) <= ctx.clock.now();
-  return { id: job.id, kind: job.kind, state: dead ? 'queued' : job.state };
+  return { id: job.id, kind: job.kind, state: dead ? 'queued' : job.state, waitsFor: job.error?.message ?? null };
 }
 
 function windowOf(experiment: ExperimentRow): WindowView | null {

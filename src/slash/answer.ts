@@ -14,6 +14,7 @@ export interface SlashRun {
 }
 
 /** What was done, and what comes next. */
-export function done({ ctx, look }: SlashRun, id: number, what: string): string {
-  return `${what}\n${nextText(look, standing(ctx, ownExperiment(ctx, id)).next)}`;
+export async function done({ ctx, look }: SlashRun, id: number, what: string): Promise<string> {
+  const { next } = await standing(ctx, ownExperiment(ctx, id));
+  return `${what}\n${nextText(look, next)}`;
 }

@@ -31,14 +31,14 @@ export const SLASH_COMMANDS: Readonly<Record<SlashName, SlashCommand>> = {
     usage: 'status',
     summary: 'where the profile stands, and what to do next',
     changes: false,
-    run: ({ ctx, look }) => statusText(look, status(ctx), ctx.clock.now()),
+    run: async ({ ctx, look }) => statusText(look, await status(ctx), ctx.clock.now()),
   },
   show: {
     usage: 'show [id]',
     summary: 'the change, its evidence and verdict',
     changes: false,
-    run: ({ ctx, look, call }) =>
-      showText(look, show(ctx, whichExperiment(ctx, optionalId(call))), {
+    run: async ({ ctx, look, call }) =>
+      showText(look, await show(ctx, whichExperiment(ctx, optionalId(call))), {
         now: ctx.clock.now(),
         budget: budgetLimits(ctx),
       }),

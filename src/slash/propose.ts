@@ -16,10 +16,19 @@ export async function proposeFromChat(run: SlashRun): Promise<string> {
     delete: text('delete'),
     text: call.words.join(' '),
   });
-  const { experimentId, jobId } = await startProposal(ctx, edit === null ? { by: 'model' } : { by: 'person', edit }, {
-    evaluate: call.options['no-evaluate'] !== true,
-  });
+  const { experimentId, jobId, warnings } = await startProposal(
+    ctx,
+    edit === null ? { by: 'model' } : { by: 'person', edit },
+    {
+      evaluate: call.options['no-evaluate'] !== true,
+    },
+  );
   if (jobId !== null) await launchWork(ctx);
   const started = jobId === null ? 'is proposed' : 'is started and runs in the background';
-  return done(run, experimentId, `Experiment ${experimentId} ${started}. /karpathy status shows how far it is.`);
+  const notes = warnings.map((warning) => `Note: ${warning}\n`).join('');
+  return done(
+    run,
+    experimentId,
+    `${notes}Experiment ${experimentId} ${started}. /karpathy status shows how far it is.`,
+  );
 }

@@ -3,6 +3,7 @@ import { header } from '../text/header.js';
 import { makeLook, type Look } from '../text/look.js';
 import { asTyped } from '../text/next.js';
 import { prepare } from '../services/prepare.js';
+import { commandFor } from '../services/requireProfile.js';
 import { readCall, type SlashCall } from './call.js';
 import { SLASH_COMMANDS, helpText } from './commands.js';
 import { requireMayChange } from './gateway.js';
@@ -45,9 +46,10 @@ async function perform(
   { io, opened: { ctx } }: { io: SlashIo; opened: Awaited<ReturnType<SlashIo['open']>> },
 ): Promise<string> {
   const command = SLASH_COMMANDS[call.name];
+  const look = { ...LOOK, terminal: commandFor(ctx.profile.name) };
   if (command.changes) requireMayChange(ctx, io);
   const notes = await prepare(ctx);
-  const body = await command.run({ ctx, call, look: LOOK, inGateway: io.inGateway || io.platform !== null });
+  const body = await command.run({ ctx, call, look, inGateway: io.inGateway || io.platform !== null });
   return asTyped([header(LOOK, ctx.profile), ...notes.map((note) => `Note: ${note}`), body].join('\n'), LOOK.command);
 }
 

@@ -7,7 +7,7 @@ export function appliedText(experiment: Pick<ExperimentRow, 'targetRelpath' | 'a
     applyCommitSha === null
       ? gitNote === null
         ? ''
-        : ` No git commit: ${gitNote}.`
+        : ` No git commit: ${gitNote.replace(/^apply: /, '')}.`
       : ` Git commit ${applyCommitSha.slice(0, 10)}.`;
   return `Applied: ${targetRelpath} is written.${git} It acts from the next session on; in open chats send /new.`;
 }

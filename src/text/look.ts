@@ -10,6 +10,8 @@ export interface Look {
   readonly form: 'terminal' | 'plain';
   /** How commands are written in hints: `hermes karpathy`, `karpathy`, `/karpathy`. */
   readonly command: string;
+  /** How they are written in a terminal, for what a chat does not have. */
+  readonly terminal: string;
 }
 
 export function makeLook(options: {
@@ -23,6 +25,7 @@ export function makeLook(options: {
     colors: pico.createColors(options.color),
     form: options.form,
     command: options.command,
+    terminal: options.command,
   };
 }
 

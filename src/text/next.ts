@@ -3,18 +3,16 @@ import { cmd, wrap, type Look } from './look.js';
 
 /** Why, and the exact commands, best first. */
 export function nextText(look: Look, next: NextStep): string {
-  const commands = next.commands.filter((words) => look.form === 'terminal' || isSlashName(words.split(' ')[0] ?? ''));
   if (look.form === 'plain') {
-    const typed =
-      commands.length === 0
-        ? next.commands.map((c) => `hermes karpathy ${c} (in a terminal)`)
-        : commands.map((c) => `/karpathy ${c}`);
-    return [`Next: ${next.say}`, ...typed.map((line) => `  ${line}`)].join('\n');
+    const lines = next.commands.map((words) =>
+      isSlashName(words.split(' ')[0] ?? '') ? `/karpathy ${words}` : `${look.terminal} ${words} (in a terminal)`,
+    );
+    return [`Next: ${next.say}`, ...lines.map((line) => `  ${line}`)].join('\n');
   }
   const arrow = look.colors.cyan('→');
   return [
     `${arrow} ${wrap(next.say, { width: look.width, indent: 2 })}`,
-    ...commands.map((words) => `  ${cmd(look, words)}`),
+    ...next.commands.map((words) => `  ${cmd(look, words)}`),
   ].join('\n');
 }
 

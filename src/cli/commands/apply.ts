@@ -24,7 +24,7 @@ export const applyCommand = command({
     await agree(session, {
       what: 'applying a change',
       question: `Write ${targetRelpath}?`,
-      preview: preview(session, id, `${targetRelpath} is written; new sessions use it`),
+      preview: await preview(session, id, `${targetRelpath} is written; new sessions use it`),
       yes,
     });
     return outcome(ctx, id, appliedText(await applyExperiment(ctx, id)));

@@ -37,7 +37,7 @@ export const approveCommand = command({
     await agree(session, {
       what: 'approving a change',
       question: `Approve experiment ${id}${apply ? ` and write ${targetRelpath}` : ''}?`,
-      preview: preview(
+      preview: await preview(
         session,
         id,
         apply ? `${targetRelpath} is written; new sessions use it` : 'nothing is written yet',

@@ -12,7 +12,7 @@ export const collectCommand = command({
   examples: ['collect'],
   input: z.object({}),
   async run({ ctx }) {
-    await collectMetrics(ctx);
+    collectMetrics(ctx);
     const snapshots = metricsView(ctx, { limit: 3 });
     return { data: { snapshots }, text: (look) => metricsText(look, snapshots) };
   },

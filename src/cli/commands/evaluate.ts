@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import { enqueue } from '../../services/enqueue.js';
+import { KarpathyError } from '../../errors.js';
+import { evaluationJob } from '../../services/evaluationJob.js';
+import { ownExperiment } from '../../services/ownExperiment.js';
 import { whichExperiment } from '../../services/whichExperiment.js';
 import { command } from '../command.js';
 import { runInForeground } from '../foreground.js';
-import { experimentId } from '../inputs.js';
+import { experimentId, flag } from '../inputs.js';
 import { standingAnswer } from '../outcome.js';
 
 export const evaluateCommand = command({
@@ -11,12 +13,21 @@ export const evaluateCommand = command({
   group: 'Improve',
   summary: 'test a proposed change in the real Hermes; an interrupted test goes on where it stopped',
   arguments: [{ name: '[id]', summary: 'number of the experiment; without it the one in flight' }],
+  options: [
+    { flags: '--underpowered', summary: 'test although the suite is too small to answer; recorded with the result' },
+  ],
   examples: ['evaluate', 'evaluate 7'],
-  input: z.object({ id: experimentId.optional() }),
-  async run(session, { id }) {
+  input: z.object({ id: experimentId.optional(), underpowered: flag }),
+  async run(session, { id, underpowered }) {
     const { ctx } = session;
-    const experiment = whichExperiment(ctx, id);
-    await runInForeground(session, enqueue(ctx, { kind: 'evaluate', experimentId: experiment }));
-    return standingAnswer(ctx, experiment, 'Evaluated.');
+    const experiment = ownExperiment(ctx, whichExperiment(ctx, id));
+    if (experiment.state !== 'proposed') {
+      throw new KarpathyError(
+        'wrong_state',
+        `Experiment ${experiment.id} is ${experiment.state}; only a proposed one is tested.`,
+      );
+    }
+    await runInForeground(session, evaluationJob(ctx, experiment, { underpowered }));
+    return standingAnswer(ctx, experiment.id, { done: 'Evaluated.' });
   },
 });

@@ -45,7 +45,7 @@ export const finishCommand = command({
     await agree(session, {
       what: 'ending a live window',
       question: QUESTIONS[choice](id),
-      preview: preview(session, id, DONE[choice](id)),
+      preview: await preview(session, id, DONE[choice](id)),
       yes,
     });
     await finish(ctx, id, {

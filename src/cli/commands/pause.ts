@@ -11,7 +11,7 @@ export const pauseCommand = command({
   examples: ['pause', "pause --reason 'release week'"],
   input: z.object({ reason: reason.optional() }),
   async run({ ctx }, { reason: why }) {
-    await pauseProfile(ctx, why === undefined ? {} : { reason: why });
+    pauseProfile(ctx, why === undefined ? {} : { reason: why });
     return {
       data: { paused: true, reason: why ?? null },
       text: (look) => `${look.colors.green('✓')} Paused. \`hermes karpathy resume\` ends it.`,

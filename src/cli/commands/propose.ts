@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { KarpathyError } from '../../errors.js';
 import { editFromWritten } from '../../services/personEdit.js';
 import { promptPreview, startProposal } from '../../services/propose.js';
+import type { Look } from '../../text/look.js';
 import { command } from '../command.js';
 import { readInput } from '../files.js';
 import { flag } from '../inputs.js';
@@ -24,6 +25,7 @@ export const proposeCommand = command({
     { flags: '--text <text>', summary: 'the same as the text after the number' },
     { flags: '--rationale <text>', summary: 'why; shown with the change' },
     { flags: '--no-evaluate', summary: 'only propose; `evaluate ID` tests it later' },
+    { flags: '--underpowered', summary: 'test although the suite is too small to answer; recorded with the result' },
     { flags: '--show-prompt', summary: 'show what the model would be sent, and send nothing' },
   ],
   examples: [
@@ -41,13 +43,14 @@ export const proposeCommand = command({
     from: z.string().optional(),
     rationale: z.string().optional(),
     evaluate: z.boolean().default(true),
+    underpowered: flag,
     showPrompt: flag,
   }),
-  async run(session, { from, evaluate, showPrompt, ...written }) {
+  async run(session, { from, evaluate, underpowered, showPrompt, ...written }) {
     const { ctx, io } = session;
     if (showPrompt) {
-      const prompt = await promptPreview(ctx);
-      return { data: { prompt }, text: () => promptText(prompt) };
+      const messages = promptPreview(ctx);
+      return { data: { messages }, text: (look) => promptText(look, messages) };
     }
     const edit = editFromWritten(written);
     if (edit !== null && from !== undefined) {
@@ -55,16 +58,22 @@ export const proposeCommand = command({
     }
     const source =
       from !== undefined
-        ? ({ by: 'person', candidateText: await readInput(io, from) } as const)
+        ? ({ by: 'person', candidateText: await readInput(io, from), ...because(written.rationale) } as const)
         : edit !== null
           ? ({ by: 'person', edit } as const)
           : ({ by: 'model' } as const);
-    const { experimentId, jobId } = await startProposal(ctx, source, { evaluate });
+    const { experimentId, jobId, warnings } = await startProposal(ctx, source, { evaluate, underpowered });
+    if (warnings.length > 0)
+      session.show(warnings.map((warning) => `${session.look.colors.yellow('!')} ${warning}`).join('\n'));
     if (jobId !== null) await runInForeground(session, jobId);
-    return standingAnswer(ctx, experimentId, `Experiment ${experimentId}`);
+    return standingAnswer(ctx, experimentId, { done: 'Proposed.', extra: { warnings } });
   },
 });
 
-function promptText(prompt: unknown): string {
-  return typeof prompt === 'string' ? prompt : JSON.stringify(prompt, null, 2);
+function because(rationale: string | undefined): { rationale?: string } {
+  return rationale === undefined ? {} : { rationale };
+}
+
+function promptText(look: Look, messages: ReturnType<typeof promptPreview>): string {
+  return messages.map(({ role, content }) => `${look.colors.bold(`[${role}]`)}\n${content}`).join('\n\n');
 }

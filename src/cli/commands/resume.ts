@@ -19,7 +19,7 @@ export const resumeCommand = command({
       preview: 'Nothing starts at once; `hermes karpathy run` and work that was asked for go on.',
       yes,
     });
-    await resumeProfile(session.ctx);
+    resumeProfile(session.ctx);
     return { data: { paused: false }, text: (look) => `${look.colors.green('✓')} The pause is over.` };
   },
 });

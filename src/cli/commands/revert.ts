@@ -26,7 +26,7 @@ export const revertCommand = command({
     await agree(session, {
       what: 'reverting a change',
       question: `Put ${targetRelpath} back as it was before experiment ${id}?`,
-      preview: preview(session, id, `${targetRelpath} gets its prior bytes back`),
+      preview: await preview(session, id, `${targetRelpath} gets its prior bytes back`),
       yes,
     });
     await revertExperiment(ctx, id, { reason: why });

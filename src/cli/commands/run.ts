@@ -15,7 +15,7 @@ export const runCommand = command({
   async run(session) {
     const { ctx } = session;
     await runInForeground(session, enqueue(ctx, { kind: 'run', experimentId: null }));
-    const view = status(ctx);
+    const view = await status(ctx);
     return { data: view, text: (look) => statusText(look, view, ctx.clock.now()) };
   },
 });

@@ -18,7 +18,7 @@ export const showCommand = command({
   input: z.object({ id: experimentId.optional(), includeHoldout: flag }),
   async run({ ctx }, { id, includeHoldout }) {
     if (includeHoldout) requirePerson(ctx, 'showing the holdout');
-    const view = show(ctx, whichExperiment(ctx, id), { withHoldout: includeHoldout });
+    const view = await show(ctx, whichExperiment(ctx, id), { withHoldout: includeHoldout });
     return {
       data: view,
       text: (look) => showText(look, view, { now: ctx.clock.now(), budget: budgetLimits(ctx) }),

@@ -10,7 +10,7 @@ export const statusCommand = command({
   examples: ['status', '--json status'],
   input: z.object({}),
   async run({ ctx }) {
-    const view = status(ctx);
+    const view = await status(ctx);
     return { data: view, text: (look) => statusText(look, view, ctx.clock.now()) };
   },
 });

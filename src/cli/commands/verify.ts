@@ -21,6 +21,6 @@ export const verifyCommand = command({
     const experiment = ownExperiment(ctx, whichExperiment(ctx, id));
     requireFullWindow(ctx, experiment);
     await runInForeground(session, enqueue(ctx, { kind: 'window', experimentId: experiment.id }));
-    return standingAnswer(ctx, experiment.id, 'Judged.');
+    return standingAnswer(ctx, experiment.id, { done: 'Judged.' });
   },
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { status } from '../../services/status.js';
 import { work } from '../../services/work.js';
 import { statusText } from '../../text/status.js';
+import { workText } from '../../text/work.js';
 import { command } from '../command.js';
 
 export const workCommand = command({
@@ -13,7 +14,11 @@ export const workCommand = command({
   input: z.object({}),
   async run({ ctx }) {
     const summary = await work(ctx);
-    const view = status(ctx);
-    return { data: { summary, status: view }, text: (look) => statusText(look, view, ctx.clock.now()) };
+    const view = await status(ctx);
+    return {
+      data: { summary, status: view },
+      text: (look) => `${workText(look, summary)}\n\n${statusText(look, view, ctx.clock.now())}`,
+      exitCode: summary.ran.some((job) => job.error !== null) ? 1 : 0,
+    };
   },
 });
