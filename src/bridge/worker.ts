@@ -88,7 +88,8 @@ function sessionFrom(
     hermes: params.hermes.length === 0 ? null : { command: params.hermes, python: params.python },
     host: hostServicesOver(here.channel),
     agentShell: params.env_agent_shell,
-    platform: params.platform,
+    // A Hermes that serves several platforms does not say which one a command came from.
+    platform: params.platform ?? (params.in_gateway ? 'gateway' : null),
     inGateway: params.in_gateway,
     env: process.env,
     log: loggerOver(here.channel),
