@@ -49,6 +49,8 @@ class Guard:
             return self._tool(**call)
         except _Downstream as error:
             raise error.original
+        except (KeyboardInterrupt, SystemExit):
+            raise  # the process is being ended from outside; the host does not run the call after these
         except BaseException as error:  # noqa: B902 - an exception that escapes would let the call through
             self.end(GUARD_FAILED, f"tool {call.get('tool_name')}: {type(error).__name__}: {error}")
 
@@ -57,6 +59,8 @@ class Guard:
             return self._model(**call)
         except _Downstream as error:
             raise error.original
+        except (KeyboardInterrupt, SystemExit):
+            raise  # the process is being ended from outside; the host does not run the call after these
         except BaseException as error:  # noqa: B902 - an exception that escapes would let the call through
             self.end(GUARD_FAILED, f"model call: {type(error).__name__}: {error}")
 

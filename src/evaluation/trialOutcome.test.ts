@@ -52,6 +52,11 @@ describe('how a trial ended', () => {
     ['an answer', {}, null],
     ['the token limit', { end: { exitCode: BUDGET_SPENT }, stored: { answered: false } }, 'tokens'],
     ['the deadline while the agent worked', { end: { exitCode: null, timedOut: true } }, 'time'],
+    [
+      'the deadline, although the guard was torn down with the process',
+      { end: { exitCode: GUARD_FAILED, timedOut: true } },
+      'time',
+    ],
     ['the turn limit', { end: { agentLog: 'Turn ended: reason=max_iterations_reached(2/2) model=m' } }, 'turns'],
   ] as const)('%s counts for the agent', (_name, part, limitReached) => {
     expect(judged(part)).toEqual({ kind: 'completed', limitReached });

@@ -39,7 +39,6 @@ export function judgeEnd(seen: Seen): Judgement {
   const limit = record.errors.find((error) => isUsageLimit(error));
   if (limit !== undefined && stored?.answered !== true)
     return infra(`usage limit: ${limit.message.slice(0, 200)}`, true);
-  if (end.exitCode === GUARD_FAILED) return infra(`the slot guard failed: ${record.ended?.reason ?? 'unknown'}`);
   const prompt = promptFault(stored, seen.armText);
   if (prompt !== null) return infra(prompt);
   if (end.exitCode === BUDGET_SPENT) return { kind: 'completed', limitReached: 'tokens' };
@@ -49,6 +48,7 @@ export function judgeEnd(seen: Seen): Judgement {
       record.modelCallsStarted > 0 ? 'the model gave no answer before the deadline' : 'the host did not start in time',
     );
   }
+  if (end.exitCode === GUARD_FAILED) return infra(`the slot guard failed: ${record.ended?.reason ?? 'unknown'}`);
   if (end.exitCode !== 0 || stored?.answered !== true || !seen.turnsDone) {
     const error = record.errors.at(-1);
     if (error !== undefined) return infra(`provider error: ${error.message.slice(0, 300)}`);

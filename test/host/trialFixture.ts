@@ -19,7 +19,7 @@ export interface TrialBench {
   readonly slot: SlotPaths;
   /** Every connection, look-up, file opened for writing and program started by the host's Python processes. */
   readonly audit: () => readonly AuditEvent[];
-  spec(part?: SpecPart): TrialSpec;
+  readonly spec: (part?: SpecPart) => TrialSpec;
 }
 
 export type SpecPart = Partial<Omit<TrialSpec, 'scenario'>> & { readonly spec?: Partial<ScenarioSpec> };
