@@ -1,5 +1,4 @@
 import type { Readable, Writable } from 'node:stream';
-import * as clack from '@clack/prompts';
 import { KarpathyError } from '../errors.js';
 import type { CliIo } from './io.js';
 
@@ -22,11 +21,15 @@ export interface TextQuestion {
   readonly check?: (value: string) => string | undefined;
 }
 
-function answered<T>(value: T | typeof clack.CANCEL_SYMBOL): T {
-  if (clack.isCancel(value)) {
-    throw new KarpathyError('interrupted', 'Interrupted at a question; nothing was changed by it.');
+/** Only a question needs the library. */
+const library = () => import('@clack/prompts');
+
+function answered<T>(value: T): Exclude<T, symbol> {
+  // The library's only symbol stands for Ctrl-C and Escape.
+  if (typeof value === 'symbol') {
+    throw new KarpathyError('interrupted', 'Interrupted at a question.', { hint: 'Nothing was changed by it.' });
   }
-  return value;
+  return value as Exclude<T, symbol>;
 }
 
 /** Asks with @clack/prompts. Questions go to stderr, so that stdout holds nothing but the answer. */
@@ -34,24 +37,20 @@ export function terminalAsker(io: CliIo): Asker {
   // On a terminal both are real streams; the narrow types of CliIo only say what everything else needs.
   const streams = { input: io.stdin as Readable, output: io.stderr as unknown as Writable };
   return {
-    confirm: async (message) => answered(await clack.confirm({ ...streams, message, initialValue: false })),
-    text: async (message, { initial, check } = {}) => {
-      const value = await clack.text({
-        ...streams,
-        message,
-        ...(initial === undefined ? {} : { initialValue: initial }),
-        validate: (given) => check?.(given ?? ''),
-      });
-      return answered(value ?? '');
+    confirm: async (message) => {
+      const { confirm } = await library();
+      return answered(await confirm({ ...streams, message, initialValue: false }));
     },
-    select: async (message, choices) =>
-      answered(
-        await clack.select<string>({
-          ...streams,
-          message,
-          options: choices.map(({ value, label, hint }) => ({ value, label, ...(hint === undefined ? {} : { hint }) })),
-        }),
-      ),
+    text: async (message, { initial, check } = {}) => {
+      const { text } = await library();
+      const initialValue = initial === undefined ? {} : { initialValue: initial };
+      const validate = (given: string | undefined) => check?.(given ?? '');
+      return answered(await text({ ...streams, message, ...initialValue, validate })) ?? '';
+    },
+    select: async (message, choices) => {
+      const { select } = await library();
+      return answered(await select<string>({ ...streams, message, options: choices.map((choice) => ({ ...choice })) }));
+    },
   };
 }
 

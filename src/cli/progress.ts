@@ -1,4 +1,4 @@
-import ora, { type Ora } from 'ora';
+import type { Ora } from 'ora';
 import type { ProgressListener, ProgressUpdate } from '../ports.js';
 import { count, duration, usd } from '../text/figures.js';
 import type { CliIo } from './io.js';
@@ -27,13 +27,23 @@ export function startProgress(io: CliIo, json: boolean): Progress {
 
 function spinner(io: CliIo): Progress {
   let shown: Ora | null = null;
+  let line = '';
+  // Whoever stops before the library is there must not get a spinner afterwards.
+  let generation = 0;
+  const start = async (mine: number): Promise<void> => {
+    const { default: ora } = await import('ora');
+    if (mine !== generation || shown !== null) return;
+    // CliIo names only what everything else needs; on a terminal it is the real stream.
+    shown = ora({ text: line, stream: io.stderr as unknown as NodeJS.WriteStream, discardStdin: false }).start();
+  };
   return {
     listen: (update) => {
-      // CliIo names only what everything else needs; on a terminal it is the real stream.
-      shown ??= ora({ stream: io.stderr as unknown as NodeJS.WriteStream, discardStdin: false }).start();
-      shown.text = progressLine(update);
+      line = progressLine(update);
+      if (shown === null) void start(generation);
+      else shown.text = line;
     },
     stop: () => {
+      generation += 1;
       shown?.stop();
       shown = null;
     },

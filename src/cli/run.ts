@@ -5,7 +5,7 @@ import { header } from '../text/header.js';
 import { asTyped } from '../text/next.js';
 import { silentAsker, terminalAsker } from './ask.js';
 import type { Answer, CommandSpec, Session } from './command.js';
-import { COMMANDS } from './commands/index.js';
+import { commandsFor } from './commands/index.js';
 import type { CliIo } from './io.js';
 import { argumentKey, parseArgv, readGlobals, type Call, type Globals } from './parse.js';
 import { commandFor } from '../services/requireProfile.js';
@@ -22,7 +22,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   let look = lookOf(io, globals);
   const interruption = listenForInterruption(io);
   try {
-    const call = parseArgv(argv, { specs: COMMANDS, io });
+    const call = parseArgv(argv, { specs: await commandsFor(argv), io });
     if (call.kind === 'print') {
       io.stdout.write(globals.json ? `${JSON.stringify({ [call.what]: call.text.trim() })}\n` : call.text);
       return 0;

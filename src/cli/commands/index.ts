@@ -1,77 +1,59 @@
 import type { CommandSpec } from '../command.js';
-import { applyCommand } from './apply.js';
-import { approveCommand } from './approve.js';
-import { baselinesCommand } from './baselines.js';
-import { bootstrapCommand } from './bootstrap.js';
-import { collectCommand } from './collect.js';
-import { configCommand } from './config.js';
-import { diffCommand } from './diff.js';
-import { doctorCommand } from './doctor.js';
-import { evaluateCommand } from './evaluate.js';
-import { finishCommand } from './finish.js';
-import { historyCommand } from './history.js';
-import { initCommand } from './init.js';
-import { jobsCancelCommand } from './jobs/cancel.js';
-import { jobsListCommand } from './jobs/list.js';
-import { metricsCommand } from './metrics.js';
-import { pauseCommand } from './pause.js';
-import { proposeCommand } from './propose.js';
-import { rejectCommand } from './reject.js';
-import { resolveCommand } from './resolve.js';
-import { resumeCommand } from './resume.js';
-import { revertCommand } from './revert.js';
-import { runCommand } from './run.js';
-import { scenarioAddCommand } from './scenario/add.js';
-import { scenarioEditCommand } from './scenario/edit.js';
-import { scenarioExportCommand } from './scenario/export.js';
-import { scenarioImportCommand } from './scenario/import.js';
-import { scenarioListCommand } from './scenario/list.js';
-import { scenarioRmCommand } from './scenario/rm.js';
-import { scenarioShowCommand } from './scenario/show.js';
-import { sentencesCommand } from './sentences.js';
-import { showCommand } from './show.js';
-import { snapshotCommand } from './snapshot.js';
-import { statusCommand } from './status.js';
-import { tickCommand } from './tick.js';
-import { verifyCommand } from './verify.js';
-import { workCommand } from './work.js';
 
-/** Every command of the program, in the order of the help. */
-export const COMMANDS: readonly CommandSpec[] = [
-  initCommand,
-  bootstrapCommand,
-  doctorCommand,
-  configCommand,
-  scenarioAddCommand,
-  scenarioListCommand,
-  scenarioShowCommand,
-  scenarioEditCommand,
-  scenarioRmCommand,
-  scenarioImportCommand,
-  scenarioExportCommand,
-  proposeCommand,
-  evaluateCommand,
-  verifyCommand,
-  statusCommand,
-  showCommand,
-  diffCommand,
-  historyCommand,
-  sentencesCommand,
-  baselinesCommand,
-  metricsCommand,
-  snapshotCommand,
-  approveCommand,
-  applyCommand,
-  rejectCommand,
-  revertCommand,
-  finishCommand,
-  resolveCommand,
-  pauseCommand,
-  resumeCommand,
-  runCommand,
-  workCommand,
-  tickCommand,
-  collectCommand,
-  jobsListCommand,
-  jobsCancelCommand,
-];
+/**
+ * Every command of the program, in the order of the help, by its first word. They are loaded one by one: what a
+ * command does not need costs it no start-up time.
+ */
+const LOADERS: Readonly<Record<string, () => Promise<CommandSpec[]>>> = {
+  init: async () => [(await import('./init.js')).initCommand],
+  bootstrap: async () => [(await import('./bootstrap.js')).bootstrapCommand],
+  doctor: async () => [(await import('./doctor.js')).doctorCommand],
+  config: async () => [(await import('./config.js')).configCommand],
+  scenario: async () => [
+    (await import('./scenario/add.js')).scenarioAddCommand,
+    (await import('./scenario/list.js')).scenarioListCommand,
+    (await import('./scenario/show.js')).scenarioShowCommand,
+    (await import('./scenario/edit.js')).scenarioEditCommand,
+    (await import('./scenario/rm.js')).scenarioRmCommand,
+    (await import('./scenario/import.js')).scenarioImportCommand,
+    (await import('./scenario/export.js')).scenarioExportCommand,
+  ],
+  propose: async () => [(await import('./propose.js')).proposeCommand],
+  evaluate: async () => [(await import('./evaluate.js')).evaluateCommand],
+  verify: async () => [(await import('./verify.js')).verifyCommand],
+  status: async () => [(await import('./status.js')).statusCommand],
+  show: async () => [(await import('./show.js')).showCommand],
+  diff: async () => [(await import('./diff.js')).diffCommand],
+  history: async () => [(await import('./history.js')).historyCommand],
+  sentences: async () => [(await import('./sentences.js')).sentencesCommand],
+  baselines: async () => [(await import('./baselines.js')).baselinesCommand],
+  metrics: async () => [(await import('./metrics.js')).metricsCommand],
+  snapshot: async () => [(await import('./snapshot.js')).snapshotCommand],
+  approve: async () => [(await import('./approve.js')).approveCommand],
+  apply: async () => [(await import('./apply.js')).applyCommand],
+  reject: async () => [(await import('./reject.js')).rejectCommand],
+  revert: async () => [(await import('./revert.js')).revertCommand],
+  finish: async () => [(await import('./finish.js')).finishCommand],
+  resolve: async () => [(await import('./resolve.js')).resolveCommand],
+  pause: async () => [(await import('./pause.js')).pauseCommand],
+  resume: async () => [(await import('./resume.js')).resumeCommand],
+  run: async () => [(await import('./run.js')).runCommand],
+  work: async () => [(await import('./work.js')).workCommand],
+  tick: async () => [(await import('./tick.js')).tickCommand],
+  collect: async () => [(await import('./collect.js')).collectCommand],
+  jobs: async () => [
+    (await import('./jobs/list.js')).jobsListCommand,
+    (await import('./jobs/cancel.js')).jobsCancelCommand,
+  ],
+};
+
+export async function allCommands(): Promise<CommandSpec[]> {
+  return (await Promise.all(Object.values(LOADERS).map((load) => load()))).flat();
+}
+
+/** The commands that a command line can mean: those of its first word, or all when there is none such. */
+export async function commandsFor(argv: readonly string[]): Promise<CommandSpec[]> {
+  const first = argv.find((word, index) => !word.startsWith('-') && argv[index - 1] !== '--profile');
+  const load = first !== undefined && Object.hasOwn(LOADERS, first) ? LOADERS[first] : undefined;
+  return load === undefined ? allCommands() : load();
+}

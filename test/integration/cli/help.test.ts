@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import { COMMANDS } from '../../../src/cli/commands/index.js';
+import { allCommands } from '../../../src/cli/commands/index.js';
 import { parseArgv } from '../../../src/cli/parse.js';
 import type { CliIo } from '../../../src/cli/io.js';
 import { KarpathyError } from '../../../src/errors.js';
@@ -14,6 +14,7 @@ beforeAll(() => {
   fixture = testContext();
 });
 
+const COMMANDS = await allCommands();
 const paths = COMMANDS.map((command) => command.path);
 
 describe('help', () => {
