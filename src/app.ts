@@ -98,7 +98,7 @@ function contextOf(
         env,
         prices: config.config.prices,
       }),
-    checkPrompt: (text) => createPromptCheck({ hermes: needHermes(), pluginDir, env })(text),
+    checkPrompt: (text) => createPromptCheck({ hermes: needHermes(), pluginDir, env, home: profile.home })(text),
     signal: options.signal,
     onProgress: options.onProgress ?? (() => {}),
   };

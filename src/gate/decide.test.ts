@@ -87,6 +87,23 @@ describe('the decision', () => {
   });
 });
 
+describe('outside faults in one arm', () => {
+  const looks = defaultLooks(3);
+  const lopsided = { incumbent: 0, candidate: 3, started: 30 };
+
+  it('keep nothing before later epochs have evened them out', () => {
+    const plan = { ...planOf(10, 3), looks };
+    expect(decide({ ...dataOf(better(10)), infra: lopsided }, plan, 1)).toBeNull();
+    expect(decide({ ...dataOf(better(10), 3), infra: lopsided }, plan, 3)?.verdict).toBe('undecided');
+    expect(decide({ ...dataOf(better(10), 3), infra: { ...lopsided, started: 100 } }, plan, 3)?.verdict).toBe('keep');
+  });
+
+  it('are no sign of anything when there is one', () => {
+    const once = { incumbent: 0, candidate: 1, started: 10 };
+    expect(decide({ ...dataOf(better(10)), infra: once }, planOf(10, 1), 1)?.verdict).toBe('keep');
+  });
+});
+
 describe('the decision fails closed', () => {
   const good = dataOf(better(10));
   const plan = planOf(10, 1);

@@ -5,7 +5,7 @@ import type { GateData, GatePlan, Look, LookDecision, Pair, Verdict } from './ty
 
 /** Below this share of complete pairs nothing is decided. */
 export const MIN_COVERAGE = 0.9;
-/** How much larger the candidate's share of infra trials may be than the incumbent's. */
+/** How much larger the candidate's share of infra trials may be than the incumbent's; a single trial is no sign. */
 export const MAX_INFRA_EXCESS = 0.05;
 
 /**
@@ -30,7 +30,8 @@ export function decide(data: GateData, plan: GatePlan, look: number): LookDecisi
 
   if (pairs.length === 0) return stop('no complete pair of trials');
   const infra = infraFault(data);
-  if (infra !== null) return stop(infra);
+  // Later epochs may even it out; nothing is kept before they have.
+  if (infra !== null) return last ? stop(infra) : null;
   if (facts.coverage < MIN_COVERAGE) {
     return stop(
       `only ${percent(facts.coverage)} of the planned pairs are complete, ${percent(MIN_COVERAGE)} are needed`,
@@ -127,8 +128,9 @@ function infraFault({ infra }: GateData): string | null {
   const values = [infra.incumbent, infra.candidate, infra.started];
   if (values.some((v) => !Number.isInteger(v) || v < 0)) return 'the count of infra trials is not known';
   if (infra.started === 0) return null;
-  const excess = (infra.candidate - infra.incumbent) / infra.started;
-  return excess > MAX_INFRA_EXCESS
+  const more = infra.candidate - infra.incumbent;
+  const excess = more / infra.started;
+  return more > 1 && excess > MAX_INFRA_EXCESS
     ? `the candidate lost ${percent(excess)} more of its trials to outside faults than the incumbent`
     : null;
 }
