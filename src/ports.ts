@@ -150,8 +150,8 @@ export type TrialResult = TrialEvidence | TrialInfra;
 export interface TrialRunner {
   readonly name: string;
   run(spec: TrialSpec, signal: AbortSignal): Promise<TrialResult>;
-  /** Ends what it started and wipes its slots. */
-  close(): Promise<void>;
+  /** Wipes its slots; after `finished` also what it kept for going on with the run. */
+  close(outcome: 'finished' | 'interrupted'): Promise<void>;
 }
 
 export interface CheckResult {

@@ -5,7 +5,7 @@ import type { HermesCommand, ToolCallRecord, TrialEvidence, TrialResult, TrialRu
 import { userTurns } from '../schemas.js';
 import { readGuardRecord, type GuardRecord } from './guardRecord.js';
 import { askHostFacts, assertGuardLoads, type HostFacts } from './hostFacts.js';
-import { freezeProfile, laySlot, readSlotConfig, slotPaths, type SlotPaths, type SlotSource } from './slot.js';
+import { freezeProfile, frozenDir, laySlot, readSlotConfig, slotPaths, type SlotPaths, type SlotSource } from './slot.js';
 import { readStateDb, type StoredTrial } from './stateDb.js';
 import { asHostReads, judgeEnd, type ProcessEnd } from './trialOutcome.js';
 
@@ -60,8 +60,9 @@ export function createColdRunner(options: ColdRunnerOptions): TrialRunner {
       await loads;
       return runTrial(options, { source, spec, signal });
     },
-    async close() {
+    async close(outcome) {
       for (const slot of used) rmSync(slotPaths(options, slot).root, { recursive: true, force: true, maxRetries: 3 });
+      if (outcome === 'finished') rmSync(frozenDir(options), { recursive: true, force: true });
       used.clear();
       guarded.clear();
     },

@@ -54,16 +54,19 @@ export async function withEvalSession<T>(
     profileHome: ctx.profile.home,
     profileName: ctx.profile.name,
   });
+  let outcome: 'finished' | 'interrupted' = 'interrupted';
   try {
     guarded(ctx, options, () => markRunning(ctx.db, row.id, ctx.clock.now()));
     const judge = await readyJudge(ctx, { row, plan, options });
-    return await work(sessionOf(ctx, { row, plan, options, judge, runner }));
+    const result = await work(sessionOf(ctx, { row, plan, options, judge, runner }));
+    outcome = 'finished';
+    return result;
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
     endEvalRun(ctx.db, row.id, { state: 'interrupted', at: ctx.clock.now(), failure });
     throw error;
   } finally {
-    await runner.close();
+    await runner.close(outcome);
   }
 }
 

@@ -82,7 +82,7 @@ describe('a trial whose model asks for what it must not do', () => {
       env: 'TAVILY_API_KEY=real-key\nTELEGRAM_BOT_TOKEN=real-token\n',
       config: { approvals: { mode: 'off' }, web: { backend: 'tavily' } },
     });
-    closing.push(() => bench.runner.close());
+    closing.push(() => bench.runner.close('finished'));
     const before = [treeOf(victim), treeOf(join(bench.root, 'profiles'))];
     const toolsets = ['terminal', 'code_execution', 'file', 'web', 'browser', 'messaging', 'delegation', 'cronjob'];
     const others = ['memory', 'skills', 'vision', 'tts', 'todo'];
@@ -136,7 +136,7 @@ describe('a trial whose model asks for what it must not do', () => {
     });
     closing.push(() => server.close());
     const bench = trialBench({ baseUrl: server.baseUrl });
-    closing.push(() => bench.runner.close());
+    closing.push(() => bench.runner.close('finished'));
     const result = await bench.runner.run(
       bench.spec({
         policy: 'real',

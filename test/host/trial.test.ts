@@ -26,7 +26,7 @@ async function bench(responder: Responder, options: Partial<BenchOptions> = {}) 
   const server = await startModelServer({ models: { '*': responder } });
   const made = trialBench({ baseUrl: server.baseUrl, ...options });
   closing.push(
-    () => made.runner.close(),
+    () => made.runner.close('finished'),
     () => server.close(),
   );
   return { ...made, server };
@@ -74,7 +74,7 @@ describe('a trial in the real Hermes', () => {
     expect(result.files.get('out/done.txt')).toBe('blue');
     expect(result.totalTokens).toBeGreaterThan(0);
     expect(server.chats().every((chat) => systemPromptOf(chat).startsWith('You are Candidate.'))).toBe(true);
-    await runner.close();
+    await runner.close('finished');
     expect(existsSync(slot.root)).toBe(false);
   });
 
