@@ -29,12 +29,13 @@ export function planText(look: Look, plan: InitPlan): string {
   ].join('\n');
 }
 
-export function initText(look: Look, result: InitResult): string {
+/** `withPlan`: false where the person has just read it. */
+export function initText(look: Look, result: InitResult, { withPlan }: { withPlan: boolean }): string {
   const done = result.created ? 'The profile is set up.' : 'The set-up of the profile is updated.';
+  const next = result.next.map((line) => line.replace(/^hermes (?:-p \S+ )?karpathy/u, look.command));
   return [
-    planText(look, result),
-    '',
+    ...(withPlan ? [planText(look, result), ''] : []),
     `${look.colors.green('✓')} ${done}`,
-    ...result.next.map((line) => `  ${look.colors.cyan(line)}`),
+    ...next.map((line) => `  ${look.colors.cyan(line)}`),
   ].join('\n');
 }

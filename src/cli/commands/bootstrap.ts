@@ -20,7 +20,7 @@ export const bootstrapCommand = command({
     const result = await bootstrap(ctx, { ...setupInput(flags), acceptDisclosure });
     return {
       data: result,
-      text: (look) => `${initText(look, result.init)}\n\n${findingsText(look, result.findings)}`,
+      text: (look) => `${initText(look, result.init, { withPlan: true })}\n\n${findingsText(look, result.findings)}`,
     };
   },
 });

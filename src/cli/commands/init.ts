@@ -31,7 +31,7 @@ export const initCommand = command({
     const input = guided ? await guideInit(session, given) : given;
     const agreed = acceptDisclosure || (guided && (await discloses(session, input)));
     const result = await initProfile(session.ctx, { ...input, acceptDisclosure: agreed });
-    return { data: result, text: (look) => initText(look, result) };
+    return { data: result, text: (look) => initText(look, result, { withPlan: !guided }) };
   },
 });
 
