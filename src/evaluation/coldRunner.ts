@@ -5,7 +5,15 @@ import type { HermesCommand, ToolCallRecord, TrialEvidence, TrialResult, TrialRu
 import { userTurns } from '../schemas.js';
 import { readGuardRecord, type GuardRecord } from './guardRecord.js';
 import { askHostFacts, assertGuardLoads, type HostFacts } from './hostFacts.js';
-import { freezeProfile, frozenDir, laySlot, readSlotConfig, slotPaths, type SlotPaths, type SlotSource } from './slot.js';
+import {
+  freezeProfile,
+  frozenDir,
+  laySlot,
+  readSlotConfig,
+  slotPaths,
+  type SlotPaths,
+  type SlotSource,
+} from './slot.js';
 import { readStateDb, type StoredTrial } from './stateDb.js';
 import { asHostReads, judgeEnd, type ProcessEnd } from './trialOutcome.js';
 
