@@ -20,10 +20,7 @@ export interface Stage {
   /** Null with a real model. */
   readonly server: ModelServer | null;
   /** Runs `hermes ARGS`, shown with its answer. @throws when the exit code is none of `accept` (default 0) */
-  hermes(
-    args: readonly string[],
-    options?: { accept?: readonly number[]; show?: 'all' | 'nothing' },
-  ): Promise<RunResult>;
+  hermes(args: readonly string[], options?: { accept?: readonly number[] }): Promise<RunResult>;
   /** Runs `hermes karpathy --json ARGS` unseen; its document. */
   facts(args: readonly string[]): Promise<unknown>;
   close(): Promise<void>;
@@ -58,22 +55,24 @@ export async function openStage({ options, hermes, narrator, signal }: StageOpti
     soul: readFileSync(join(import.meta.dirname, 'SOUL.md'), 'utf8'),
     config: { platform_toolsets: { cli: ['todo'] }, plugins: { karpathy_self_improve: pluginConfig(options, model) } },
   });
-  const run = (args: readonly string[]) => runHermes(root, args, { timeoutMs: options.limitSeconds * 1000, signal });
+  const limits = { timeoutMs: options.limitSeconds * 1000, signal };
   return {
     root,
     server,
     soulPath: join(root.home, 'SOUL.md'),
-    hermes: async (args, { accept = [0], show = 'all' } = {}) => {
+    hermes: async (args, { accept = [0] } = {}) => {
       narrator.command(`hermes ${args.map(quote).join(' ')}`);
-      const result = await run(args);
+      // Progress and errors come on stderr; the host's own lines there say nothing about the story.
+      const onProgress = args[0] === 'karpathy' ? (line: string) => narrator.output(line) : undefined;
+      const result = await runHermes(root, args, { ...limits, ...(onProgress && { onProgress }) });
       signal.throwIfAborted();
-      const shown = accept.includes(result.exitCode) ? result.stdout : `${result.stdout}\n${result.stderr}`;
-      if (show === 'all' || !accept.includes(result.exitCode)) narrator.output(shown);
+      narrator.output(result.stdout);
+      if (!accept.includes(result.exitCode) && !onProgress) narrator.output(result.stderr);
       if (accept.includes(result.exitCode)) return result;
       throw new Error(`hermes ${args.map(quote).join(' ')} ended with exit code ${result.exitCode}.`);
     },
     facts: async (args) => {
-      const result = await run(['karpathy', '--json', ...args]);
+      const result = await runHermes(root, ['karpathy', '--json', ...args], limits);
       signal.throwIfAborted();
       if (result.exitCode === 0) return JSON.parse(result.stdout) as unknown;
       throw new Error(`hermes karpathy --json ${args.join(' ')} ended with ${result.exitCode}: ${result.stderr}`);

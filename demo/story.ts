@@ -46,7 +46,7 @@ export async function setTheScene({ stage, narrator, simulated }: Scene): Promis
   await stage.hermes(['karpathy', 'scenario', 'import', join(import.meta.dirname, 'scenarios.yaml')]);
   narrator.say(
     '\n18 tasks of a garden shop: 6 to learn from (train), 12 to decide on (holdout). Half of them check that an answer ' +
-      'ends with a line "In short: ...", the other half that a weight comes with its unit. SOUL.md asks for neither:',
+      'ends with a one-line summary, the other half that a weight comes with its unit. SOUL.md asks for neither:',
   );
   narrator.output(soul(stage));
   if (simulated) tellTruth({ stage, narrator });
@@ -69,8 +69,8 @@ export async function anEditThatHelps(scene: Scene): Promise<Outcome & { readonl
   }
   narrator.chapter('A person approves, and it is applied');
   const before = fileHash(stage.soulPath);
-  await stage.hermes(['karpathy', 'approve', String(proposed.id)]);
-  await stage.hermes(['karpathy', 'apply', String(proposed.id)]);
+  await stage.hermes(['karpathy', 'approve', String(proposed.id), '--yes']);
+  await stage.hermes(['karpathy', 'apply', String(proposed.id), '--yes']);
   narrator.say(`SOUL.md was ${before.slice(0, 16)}…, is ${fileHash(stage.soulPath).slice(0, 16)}… (sha256):`);
   narrator.output(soul(stage));
 
@@ -125,7 +125,7 @@ export async function anEditTakenBack(
   let facts = await currentExperiment(stage);
   let expected = before;
   if (facts.verdict?.verdict === 'keep' && facts.state === 'proposed') {
-    await stage.hermes(['karpathy', 'approve', String(facts.id), '--apply']);
+    await stage.hermes(['karpathy', 'approve', String(facts.id), '--apply', '--yes']);
     narrator.say(`\nApplied. SOUL.md was ${before}\n                 is ${fileHash(stage.soulPath)} (sha256)`);
   } else if (scene.simulated) {
     throw new StoryError(`The second edit was not kept: ${facts.verdict?.reason ?? facts.state}`);
@@ -136,7 +136,7 @@ export async function anEditTakenBack(
     facts = earlier.facts;
     expected = earlier.bytesBefore;
   }
-  await stage.hermes(['karpathy', 'revert', String(facts.id), '--reason', 'the shop changed its mind']);
+  await stage.hermes(['karpathy', 'revert', String(facts.id), '--reason', 'the shop changed its mind', '--yes']);
   const after = fileHash(stage.soulPath);
   narrator.say(`\nTaken back. SOUL.md is ${after}${after === expected ? ': the same bytes as before' : ''}`);
   if (after !== expected) throw new StoryError(`After the revert SOUL.md hashes to ${after}, not to ${expected}.`);
@@ -151,12 +151,12 @@ export async function anEditTakenBack(
 
 function tellTruth({ stage, narrator }: Pick<Scene, 'stage' | 'narrator'>): void {
   const now = truthOf(soul(stage));
-  const then = truthOf(`${soul(stage)}\nEnd every answer with one line that starts with "In short:".`);
+  const then = truthOf(`${soul(stage)}\nEnd every answer with a one-line summary.`);
   const percent = (share: number) => `${Math.round(share * 100)} %`;
   narrator.say(
     `The model is simulated: what it does is drawn from a hash of seed, SOUL.md, question and repetition, and how likely ` +
-      `it is depends on what SOUL.md asks for. So the truth is known: it now ends with "In short:" in ${percent(now.summary)} ` +
-      `of its answers and states units in ${percent(now.units)}; asked for a summary line, it writes one in ${percent(then.summary)}. ` +
+      `it is depends on what SOUL.md asks for. So the truth is known: it now ends with a summary in ${percent(now.summary)} ` +
+      `of its answers and states units in ${percent(now.units)}; asked for one, it writes it in ${percent(then.summary)}. ` +
       'The plugin knows none of this.',
   );
 }

@@ -91,8 +91,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  /** Called with each line of stdout and stderr as it comes. */
-  readonly onLine?: (line: string) => void;
+  /** Called with each line of stderr as it comes. */
+  readonly onProgress?: (line: string) => void;
 }
 
 export interface RunResult {
@@ -118,15 +118,21 @@ export async function runHermes(
     forceKillAfterDelay: 5000,
     reject: false,
   });
-  if (options.onLine) {
-    const { onLine } = options;
-    void (async () => {
-      for await (const line of child.iterable({ from: 'all' })) onLine(line);
-    })().catch(() => {});
-  }
+  const { onProgress } = options;
+  // Awaited below, so that the last line is told before the result is.
+  const told = onProgress && tell(child.iterable({ from: 'stderr' }), onProgress);
   const result = await child;
+  await told;
   const exitCode = result.timedOut ? 124 : (result.exitCode ?? 1);
   return { exitCode, stdout: String(result.stdout ?? ''), stderr: String(result.stderr ?? '') };
+}
+
+async function tell(lines: AsyncIterable<unknown>, listen: (line: string) => void): Promise<void> {
+  try {
+    for await (const line of lines) listen(String(line));
+  } catch {
+    // The iterable fails with the command, whose result says why.
+  }
 }
 
 /** Like `runHermes`, and throws with both outputs when the exit code is not 0. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createJudge, provokeJudge } from '../../../src/evaluation/judge.js';
-import type { LanguageModel, TrialEvidence } from '../../../src/ports.js';
+import { createJudge, provokeJudge } from '#src/evaluation/judge.js';
+import type { LanguageModel, TrialEvidence } from '#src/ports.js';
 import { simulatedJudge, simulatedProposer, type Reply, type Responder } from '../../support/modelServer/index.js';
 
 const identity = { provider: 'openai-compatible', base_url: null, model: 'sim-judge' };
@@ -20,8 +20,7 @@ function modelOf(responder: Responder): LanguageModel {
 function judge(responder: Responder) {
   return createJudge({
     model: modelOf(responder),
-    proposer: null,
-    sameModel: () => false,
+    proposer: { configured: null, returned: null },
     signal: new AbortController().signal,
     charge: (call) => call(),
   });
@@ -49,12 +48,13 @@ describe('the simulated proposer', () => {
     const reply = await simulatedProposer({ mode })({ model: 'sim-proposer', messages: [{ role: 'user', content }] });
     return JSON.parse(reply.kind === 'message' ? reply.text : '') as Record<string, unknown>;
   };
-  const prompt = '1. You are Fern, the helper.\n2. Be kind.\n\nFailing: regex (?m)^In short: \\S did not match.';
+  const prompt =
+    '1. # Fern\n2. You are Fern, the helper.\n3. - Be kind.\n\nFailing: regex (?m)^In short: \\S did not match.';
 
   it('asks in one sentence for what the failing trials lack', async () => {
     const edit = await propose(prompt, 'helpful');
-    expect(edit).toMatchObject({ operation: 'insert', sentence: 2 });
-    expect(edit.text).toContain('In short:');
+    expect(edit).toMatchObject({ operation: 'insert', sentence: 3 });
+    expect(edit.text).toContain('summary');
   });
 
   it('asks for the next thing once a sentence asks for the first', async () => {
@@ -65,7 +65,7 @@ describe('the simulated proposer', () => {
   it('exchanges a word for a synonym when it is to change nothing', async () => {
     expect(await propose(prompt, 'null-edit')).toMatchObject({
       operation: 'rewrite',
-      sentence: 1,
+      sentence: 2,
       text: 'You are Fern, the assistant.',
     });
   });

@@ -3,7 +3,7 @@ import { textOf, type ChatRequest, type Responder } from './protocol.js';
 
 /** How failing trials give away what is missing, and the sentence that asks the simulated agent for it. */
 const CURES: readonly { readonly name: BehaviourName; readonly sign: RegExp; readonly sentence: string }[] = [
-  { name: 'summary', sign: /In short:/, sentence: 'End every answer with one line that starts with "In short:".' },
+  { name: 'summary', sign: /in short|summary/i, sentence: 'End every answer with a one-line summary.' },
   { name: 'units', sign: /\bkg\b/, sentence: 'Write the unit after every number.' },
   { name: 'confirm', sign: /asked_user/, sentence: 'Ask before you delete anything, and wait for the answer.' },
   { name: 'brief', sign: /max_tokens/, sentence: 'Answer in at most 40 words.' },
@@ -28,12 +28,15 @@ export interface NumberedSentence {
   readonly text: string;
 }
 
+/** A heading or list item is shown with its marker, which is no part of the sentence. */
+const MARKER = /^(#+|[-*+])\s+/;
+
 /** The numbered sentences of a proposer's prompt: `3. text`, `3: text`, `[3] text` or `3) text`, from 1 upwards. */
 export function numberedSentences(prompt: string): readonly NumberedSentence[] {
   const sentences: NumberedSentence[] = [];
   for (const match of prompt.matchAll(/^\s*\[?(\d+)[\].):]+\s+(.+)$/gm)) {
     const number = Number(match[1]);
-    if (number === sentences.length + 1) sentences.push({ number, text: (match[2] ?? '').trim() });
+    if (number === sentences.length + 1) sentences.push({ number, text: (match[2] ?? '').replace(MARKER, '').trim() });
     else if (sentences.length > 0 && number === 1) break;
   }
   return sentences;
