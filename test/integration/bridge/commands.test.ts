@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildId } from '../../../scripts/build-id.mjs';
+import { buildId } from '#scripts/build-id.mjs';
 import { copyPlugin, createShimRoot, PLUGIN_DIR, pretendBuilt, PYTHONS, type ShimRoot } from './shim.js';
 
 /** A worker in a few lines: answers `initialize`, and `slash` and `cli` as the test's body says. */

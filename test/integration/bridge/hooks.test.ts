@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeEvent, hookEvent, NOT_EXECUTED } from '../../../src/bridge/hooks.js';
-import { register, type PluginContext } from '../../../src/plugin.js';
-import { spoolEventSchema } from '../../../src/schemas.js';
+import { encodeEvent, hookEvent, NOT_EXECUTED } from '#src/bridge/hooks.js';
+import { register, type PluginContext } from '#src/plugin.js';
+import { spoolEventSchema } from '#src/schemas.js';
 import { createShimRoot, type ShimRoot } from './shim.js';
 
 const turn = {

@@ -12,9 +12,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { markerKey, pathsUnder, type Paths } from '../../../src/hermes/paths.js';
+import { markerKey, pathsUnder, type Paths } from '#src/hermes/paths.js';
+import { PROJECT_DIR } from '#test/support/project.js';
 
-export const PLUGIN_DIR = resolve(import.meta.dirname, '../../..');
+export const PLUGIN_DIR = PROJECT_DIR;
 const DRIVER = join(import.meta.dirname, 'drive_shim.py');
 
 /** Every interpreter here that the shim must run on: 3.11 to 3.14. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ensureBuild, projectDir } from '../../../scripts/bootstrap.mjs';
+import { ensureBuild, projectDir } from '#scripts/bootstrap.mjs';
 
 interface Message {
   readonly id?: number | string | null;

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import { getExperiment } from '../../../src/store/experiments.js';
-import { findProfile } from '../../../src/store/profiles.js';
+import { getExperiment } from '#src/store/experiments.js';
+import { findProfile } from '#src/store/profiles.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { approved, judged, live, NEW_SENTENCE, proposed } from '../../support/experiments.js';
 import { cli } from './harness.js';

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
-import type { Asker } from '../../../src/cli/ask.js';
-import type { CliIo } from '../../../src/cli/io.js';
-import { runCli } from '../../../src/cli/run.js';
-import type { KarpathyError } from '../../../src/errors.js';
+import type { Asker } from '#src/cli/ask.js';
+import type { CliIo } from '#src/cli/io.js';
+import { runCli } from '#src/cli/run.js';
+import type { KarpathyError } from '#src/errors.js';
 import type { TestContext } from '../../support/context.js';
 
 export interface CliRun {

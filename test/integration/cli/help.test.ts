@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import { allCommands } from '../../../src/cli/commands/index.js';
-import { parseArgv } from '../../../src/cli/parse.js';
-import type { CliIo } from '../../../src/cli/io.js';
-import { KarpathyError } from '../../../src/errors.js';
+import { allCommands } from '#src/cli/commands/index.js';
+import { parseArgv } from '#src/cli/parse.js';
+import type { CliIo } from '#src/cli/io.js';
+import { KarpathyError } from '#src/errors.js';
 import { testContext, type TestContext } from '../../support/context.js';
-import { splitWords } from '../../../src/slash/words.js';
+import { splitWords } from '#src/slash/words.js';
 import { cli } from './harness.js';
+import { PROJECT_DIR } from '#test/support/project.js';
 
 let fixture: TestContext;
 beforeAll(() => {
@@ -76,7 +77,7 @@ describe('examples', () => {
 });
 
 describe('docs/cli.md', () => {
-  const text = readFileSync(join(import.meta.dirname, '../../../docs/cli.md'), 'utf8');
+  const text = readFileSync(join(PROJECT_DIR, 'docs/cli.md'), 'utf8');
 
   test.each([...paths, 'setup', 'install'])('has %s with an example', (path) => {
     const section = text.split(/^### /mu).find((part) => part.startsWith(`${path}\n`));

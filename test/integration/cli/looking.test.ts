@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import { recordWindow } from '../../../src/store/experiments.js';
-import { insertJob } from '../../../src/store/jobs.js';
+import { recordWindow } from '#src/store/experiments.js';
+import { insertJob } from '#src/store/jobs.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { approved, judged, live, liveWithFullWindow, NEW_SENTENCE, proposed } from '../../support/experiments.js';
 import { cli } from './harness.js';

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import { findInFlight, getExperiment, history } from '../../../src/store/experiments.js';
-import { listJobs } from '../../../src/store/jobs.js';
-import type { LanguageModel } from '../../../src/ports.js';
+import { findInFlight, getExperiment, history } from '#src/store/experiments.js';
+import { listJobs } from '#src/store/jobs.js';
+import type { LanguageModel } from '#src/ports.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { live } from '../../support/experiments.js';
 import { cli } from './harness.js';

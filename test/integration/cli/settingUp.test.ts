@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import { findProfile } from '../../../src/store/profiles.js';
-import { listScenarios } from '../../../src/store/scenarios.js';
+import { findProfile } from '#src/store/profiles.js';
+import { listScenarios } from '#src/store/scenarios.js';
 import { testContext, type TestContext } from '../../support/context.js';
 import { cli } from './harness.js';
 

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { resolveConfig } from '../../../src/config.js';
-import { configView } from '../../../src/services/configView.js';
+import { resolveConfig } from '#src/config.js';
+import { configView } from '#src/services/configView.js';
 import { testContext } from '../../support/context.js';
+import { PROJECT_DIR } from '#test/support/project.js';
 
 describe('configView', () => {
   test('names every leaf with value and source, and the DB that is used', () => {
@@ -25,7 +26,7 @@ describe('configView', () => {
 });
 
 test('docs/configuration.md names every key there is', () => {
-  const text = readFileSync(join(import.meta.dirname, '../../../docs/configuration.md'), 'utf8');
+  const text = readFileSync(join(PROJECT_DIR, 'docs/configuration.md'), 'utf8');
   const documented = new Set([...text.matchAll(/^\| `([a-z_.<>]+)`/gm)].map((match) => match[1]));
   const leaves = [...resolveConfig([]).sources.keys(), 'profiles.<name>'];
   expect(leaves.filter((leaf) => !documented.has(leaf))).toEqual([]);

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { isKarpathyError, type KarpathyError } from '../../../src/errors.js';
-import { loadConfig, pathsFor } from '../../../src/hermes/configYaml.js';
+import { isKarpathyError, type KarpathyError } from '#src/errors.js';
+import { loadConfig, pathsFor } from '#src/hermes/configYaml.js';
 import { temporaryDirectory } from '../../support/context.js';
 
 let root: string;

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { findHermes, hermesVersion } from '../../../src/hermes/hermesCommand.js';
-import { parseProcessList } from '../../../src/hermes/processes.js';
+import { findHermes, hermesVersion } from '#src/hermes/hermesCommand.js';
+import { parseProcessList } from '#src/hermes/processes.js';
 import { temporaryDirectory } from '../../support/context.js';
 
 let directory: string;

@@ -1,13 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import {
-  agentModel,
-  credentialUse,
-  listProfiles,
-  pluginPresence,
-  resolveProfile,
-} from '../../../src/hermes/profiles.js';
+import { agentModel, credentialUse, listProfiles, pluginPresence, resolveProfile } from '#src/hermes/profiles.js';
 import { temporaryDirectory } from '../../support/context.js';
 
 let root: string;

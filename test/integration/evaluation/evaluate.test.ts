@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { evaluateExperiment } from '../../../src/services/evaluate.js';
-import { getExperiment, history } from '../../../src/store/experiments.js';
-import { listConsultations } from '../../../src/store/holdoutConsultations.js';
-import { listScenarioResults } from '../../../src/store/scenarioResults.js';
+import { evaluateExperiment } from '#src/services/evaluate.js';
+import { getExperiment, history } from '#src/store/experiments.js';
+import { listConsultations } from '#src/store/holdoutConsultations.js';
+import { listScenarioResults } from '#src/store/scenarioResults.js';
 import { completed, count, evaluation, infra, isArm } from './fixture.js';
 
 const TRIALS = 'SELECT COUNT(*) FROM trials';

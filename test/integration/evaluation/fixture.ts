@@ -1,11 +1,11 @@
-import { resolveConfig, type WrittenConfig } from '../../../src/config.js';
-import type { Arm } from '../../../src/domain/experiment.js';
-import type { ModelIdentity } from '../../../src/schemas.js';
-import type { ScenarioSpec } from '../../../src/schemas.js';
-import type { CompletionRequest, LanguageModel, TrialEvidence, TrialResult, TrialSpec } from '../../../src/ports.js';
-import { createExperiment } from '../../../src/store/experiments.js';
-import { sha256 } from '../../../src/ratchet/digest.js';
-import { insertScenario } from '../../../src/store/scenarios.js';
+import { resolveConfig, type WrittenConfig } from '#src/config.js';
+import type { Arm } from '#src/domain/experiment.js';
+import type { ModelIdentity } from '#src/schemas.js';
+import type { ScenarioSpec } from '#src/schemas.js';
+import type { CompletionRequest, LanguageModel, TrialEvidence, TrialResult, TrialSpec } from '#src/ports.js';
+import { createExperiment } from '#src/store/experiments.js';
+import { sha256 } from '#src/ratchet/digest.js';
+import { insertScenario } from '#src/store/scenarios.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 
 export const CANDIDATE = DEFAULT_SOUL.replace('Answer briefly.', 'Answer in one sentence.');

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { estimateEvaluation, runLiveComparison, runTrainBaseline } from '../../../src/services/evaluate.js';
-import { evidenceFingerprint } from '../../../src/services/evidence.js';
-import { sha256 } from '../../../src/ratchet/digest.js';
-import { getExperiment, transition } from '../../../src/store/experiments.js';
-import { insertScenario } from '../../../src/store/scenarios.js';
-import { failingTrainTrials } from '../../../src/store/trials.js';
+import { estimateEvaluation, runLiveComparison, runTrainBaseline } from '#src/services/evaluate.js';
+import { evidenceFingerprint } from '#src/services/evidence.js';
+import { sha256 } from '#src/ratchet/digest.js';
+import { getExperiment, transition } from '#src/store/experiments.js';
+import { insertScenario } from '#src/store/scenarios.js';
+import { failingTrainTrials } from '#src/store/trials.js';
 import { DEFAULT_SOUL } from '../../support/context.js';
 import { count, evaluation, isArm, type Evaluation } from './fixture.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isKarpathyError } from '../../../src/errors.js';
+import { isKarpathyError } from '#src/errors.js';
 import {
   costOf,
   release,
@@ -9,10 +9,10 @@ import {
   settle,
   spent,
   type SpendingRequest,
-} from '../../../src/services/budget.js';
-import { createExperiment, getExperiment } from '../../../src/store/experiments.js';
-import { insertJob, takeLease } from '../../../src/store/jobs.js';
-import { listLedger } from '../../../src/store/costLedger.js';
+} from '#src/services/budget.js';
+import { createExperiment, getExperiment } from '#src/store/experiments.js';
+import { insertJob, takeLease } from '#src/store/jobs.js';
+import { listLedger } from '#src/store/costLedger.js';
 import { testContext, type TestContext, type TestContextOptions } from '../../support/context.js';
 
 function withExperiment(options: TestContextOptions = {}): TestContext & { experimentId: number } {

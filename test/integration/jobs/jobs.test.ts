@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { KarpathyError } from '../../../src/errors.js';
-import { cancelJob, enqueue } from '../../../src/services/enqueue.js';
-import { runLeased, type LeasedJob, type LeaseOptions, type Timers } from '../../../src/services/jobLease.js';
-import { reserve } from '../../../src/services/budget.js';
-import { immediate } from '../../../src/store/database.js';
-import { listLedger } from '../../../src/store/costLedger.js';
-import { findJob, listJobs } from '../../../src/store/jobs.js';
+import { KarpathyError } from '#src/errors.js';
+import { cancelJob, enqueue } from '#src/services/enqueue.js';
+import { runLeased, type LeasedJob, type LeaseOptions, type Timers } from '#src/services/jobLease.js';
+import { reserve } from '#src/services/budget.js';
+import { immediate } from '#src/store/database.js';
+import { listLedger } from '#src/store/costLedger.js';
+import { findJob, listJobs } from '#src/store/jobs.js';
 import { testContext, type TestContext } from '../../support/context.js';
 
 /** Beats when the test says so. */

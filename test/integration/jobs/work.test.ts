@@ -1,13 +1,13 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { KarpathyError } from '../../../src/errors.js';
-import { launchWork } from '../../../src/services/launchWork.js';
-import { startProposal } from '../../../src/services/propose.js';
-import { reject } from '../../../src/services/reject.js';
-import { enqueue, runJobNow, work } from '../../../src/services/work.js';
-import { getExperiment, history, listExperiments } from '../../../src/store/experiments.js';
-import { findJob } from '../../../src/store/jobs.js';
+import { KarpathyError } from '#src/errors.js';
+import { launchWork } from '#src/services/launchWork.js';
+import { startProposal } from '#src/services/propose.js';
+import { reject } from '#src/services/reject.js';
+import { enqueue, runJobNow, work } from '#src/services/work.js';
+import { getExperiment, history, listExperiments } from '#src/store/experiments.js';
+import { findJob } from '#src/store/jobs.js';
 import {
   addHoldout,
   addScenario,

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { isKarpathyError } from '../../../src/errors.js';
-import { applyExperiment } from '../../../src/services/apply.js';
-import { approve } from '../../../src/services/approve.js';
-import { requirePerson } from '../../../src/services/authority.js';
-import type { Surface } from '../../../src/services/context.js';
-import { finish } from '../../../src/services/finish.js';
-import { resolveConflict } from '../../../src/services/resolve.js';
-import { revertExperiment } from '../../../src/services/revert.js';
-import { history } from '../../../src/store/experiments.js';
-import type { WrittenConfig } from '../../../src/config.js';
+import { isKarpathyError } from '#src/errors.js';
+import { applyExperiment } from '#src/services/apply.js';
+import { approve } from '#src/services/approve.js';
+import { requirePerson } from '#src/services/authority.js';
+import type { Surface } from '#src/services/context.js';
+import { finish } from '#src/services/finish.js';
+import { resolveConflict } from '#src/services/resolve.js';
+import { revertExperiment } from '#src/services/revert.js';
+import { history } from '#src/store/experiments.js';
+import type { WrittenConfig } from '#src/config.js';
 import { testContext, type TestContext } from '../../support/context.js';
 import { approved, judged, live } from '../../support/experiments.js';
 

@@ -1,12 +1,12 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { resolveConflict, threeWay } from '../../../src/services/resolve.js';
-import { revertExperiment } from '../../../src/services/revert.js';
-import { snapshotExport } from '../../../src/services/snapshotExport.js';
-import { verifyExperiment } from '../../../src/services/verify.js';
-import { getExperiment } from '../../../src/store/experiments.js';
-import { listSnapshots } from '../../../src/store/snapshots.js';
+import { resolveConflict, threeWay } from '#src/services/resolve.js';
+import { revertExperiment } from '#src/services/revert.js';
+import { snapshotExport } from '#src/services/snapshotExport.js';
+import { verifyExperiment } from '#src/services/verify.js';
+import { getExperiment } from '#src/store/experiments.js';
+import { listSnapshots } from '#src/store/snapshots.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { approved, CONFIRMED, live, liveWithFullWindow, NEW_SENTENCE } from '../../support/experiments.js';
 

@@ -1,17 +1,17 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { foldTransitions } from '../../../src/domain/lifecycle.js';
-import { isKarpathyError, type KarpathyError } from '../../../src/errors.js';
-import { applyExperiment } from '../../../src/services/apply.js';
-import { approve } from '../../../src/services/approve.js';
-import { finish } from '../../../src/services/finish.js';
-import { reject } from '../../../src/services/reject.js';
-import { revertExperiment } from '../../../src/services/revert.js';
-import { targetStatus } from '../../../src/services/targetStatus.js';
-import { verifyExperiment } from '../../../src/services/verify.js';
-import { baselinesOf } from '../../../src/store/baselines.js';
-import { findInFlight, getExperiment, history } from '../../../src/store/experiments.js';
+import { foldTransitions } from '#src/domain/lifecycle.js';
+import { isKarpathyError, type KarpathyError } from '#src/errors.js';
+import { applyExperiment } from '#src/services/apply.js';
+import { approve } from '#src/services/approve.js';
+import { finish } from '#src/services/finish.js';
+import { reject } from '#src/services/reject.js';
+import { revertExperiment } from '#src/services/revert.js';
+import { targetStatus } from '#src/services/targetStatus.js';
+import { verifyExperiment } from '#src/services/verify.js';
+import { baselinesOf } from '#src/store/baselines.js';
+import { findInFlight, getExperiment, history } from '#src/store/experiments.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import {
   approved,

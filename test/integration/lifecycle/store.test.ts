@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { EXPERIMENT_STATES } from '../../../src/domain/experiment.js';
-import { foldTransitions, isLegal } from '../../../src/domain/lifecycle.js';
-import { isKarpathyError, type KarpathyError } from '../../../src/errors.js';
-import { openDatabase } from '../../../src/store/database.js';
+import { EXPERIMENT_STATES } from '#src/domain/experiment.js';
+import { foldTransitions, isLegal } from '#src/domain/lifecycle.js';
+import { isKarpathyError, type KarpathyError } from '#src/errors.js';
+import { openDatabase } from '#src/store/database.js';
 import {
   addCost,
   editsTried,
@@ -15,7 +15,7 @@ import {
   recordVerdict,
   recordWindow,
   transition,
-} from '../../../src/store/experiments.js';
+} from '#src/store/experiments.js';
 import { testContext, type TestContext } from '../../support/context.js';
 import { appendedLine, proposed } from '../../support/experiments.js';
 

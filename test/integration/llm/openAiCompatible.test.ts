@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { KarpathyError } from '../../../src/errors.js';
-import { createModel } from '../../../src/llm/createModel.js';
-import type { CompletionRequest } from '../../../src/ports.js';
+import { KarpathyError } from '#src/errors.js';
+import { createModel } from '#src/llm/createModel.js';
+import type { CompletionRequest } from '#src/ports.js';
 
 const servers: Server[] = [];
 afterEach(() => {

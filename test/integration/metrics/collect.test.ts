@@ -1,8 +1,8 @@
 import { appendFileSync, mkdirSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { collectMetrics } from '../../../src/services/collect.js';
-import { listSnapshots, logCursors } from '../../../src/store/metrics.js';
+import { collectMetrics } from '#src/services/collect.js';
+import { listSnapshots, logCursors } from '#src/store/metrics.js';
 import { DEFAULT_SOUL, TEST_EPOCH, testContext, type TestContext } from '../../support/context.js';
 import {
   completedSession,

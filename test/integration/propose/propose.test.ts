@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { KarpathyError } from '../../../src/errors.js';
-import { draftProposal, promptPreview, startProposal } from '../../../src/services/propose.js';
-import { runJobNow } from '../../../src/services/work.js';
-import { getExperiment, history, listExperiments } from '../../../src/store/experiments.js';
-import { listConsultations } from '../../../src/store/holdoutConsultations.js';
-import { findJob } from '../../../src/store/jobs.js';
-import type { TrialEvidence, TrialRunner } from '../../../src/ports.js';
+import { KarpathyError } from '#src/errors.js';
+import { draftProposal, promptPreview, startProposal } from '#src/services/propose.js';
+import { runJobNow } from '#src/services/work.js';
+import { getExperiment, history, listExperiments } from '#src/store/experiments.js';
+import { listConsultations } from '#src/store/holdoutConsultations.js';
+import { findJob } from '#src/store/jobs.js';
+import type { TrialEvidence, TrialRunner } from '#src/ports.js';
 import type { TestContext, TestContextOptions } from '../../support/context.js';
 import {
   addHoldout,

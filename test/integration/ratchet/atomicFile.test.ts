@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { KarpathyError } from '../../../src/errors.js';
-import { checkReplaceable, removeLeftovers, replaceFile } from '../../../src/ratchet/atomicFile.js';
-import { writeSnapshotFile } from '../../../src/ratchet/snapshotFile.js';
+import type { KarpathyError } from '#src/errors.js';
+import { checkReplaceable, removeLeftovers, replaceFile } from '#src/ratchet/atomicFile.js';
+import { writeSnapshotFile } from '#src/ratchet/snapshotFile.js';
 import { temporaryDirectory } from '../../support/context.js';
 
 let directory: string;

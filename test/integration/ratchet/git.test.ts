@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { applyExperiment } from '../../../src/services/apply.js';
-import { reconcileOperations } from '../../../src/services/reconcile.js';
-import { revertExperiment } from '../../../src/services/revert.js';
-import { getExperiment } from '../../../src/store/experiments.js';
-import { listFileOperations } from '../../../src/store/fileOperations.js';
+import { applyExperiment } from '#src/services/apply.js';
+import { reconcileOperations } from '#src/services/reconcile.js';
+import { revertExperiment } from '#src/services/revert.js';
+import { getExperiment } from '#src/store/experiments.js';
+import { listFileOperations } from '#src/store/fileOperations.js';
 import { DEFAULT_SOUL, temporaryDirectory, testContext, type TestContext } from '../../support/context.js';
 import { approved, live, NEW_SENTENCE } from '../../support/experiments.js';
 import { createRepository, repositoryAt, type TestRepository } from '../../support/gitRepository.js';

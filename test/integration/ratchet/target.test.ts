@@ -3,8 +3,8 @@ import { linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { KarpathyError } from '../../../src/errors.js';
-import { readTarget, readTargetText, resolveTarget } from '../../../src/ratchet/target.js';
+import type { KarpathyError } from '#src/errors.js';
+import { readTarget, readTargetText, resolveTarget } from '#src/ratchet/target.js';
 import { temporaryDirectory } from '../../support/context.js';
 
 let root: string;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { isKarpathyError, type KarpathyError } from '../../../src/errors.js';
-import type { Context } from '../../../src/services/context.js';
+import { isKarpathyError, type KarpathyError } from '#src/errors.js';
+import type { Context } from '#src/services/context.js';
 import {
   addScenario,
   editScenario,
@@ -9,15 +9,9 @@ import {
   listSuite,
   removeScenario,
   showScenario,
-} from '../../../src/services/scenarios.js';
-import { listConsultations } from '../../../src/store/holdoutConsultations.js';
-import {
-  findScenario,
-  findScenarioById,
-  listScenarios,
-  markUsed,
-  snapshotsForPlan,
-} from '../../../src/store/scenarios.js';
+} from '#src/services/scenarios.js';
+import { listConsultations } from '#src/store/holdoutConsultations.js';
+import { findScenario, findScenarioById, listScenarios, markUsed, snapshotsForPlan } from '#src/store/scenarios.js';
 import { testContext, type TestContext } from '../../support/context.js';
 
 let fixture: TestContext;

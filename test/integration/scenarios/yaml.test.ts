@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isKarpathyError, type Problem } from '../../../src/errors.js';
-import { scenarioNameSchema, scenarioSpecSchema } from '../../../src/schemas.js';
-import type { ScenarioEntry } from '../../../src/services/scenarioEntry.js';
-import { parseScenarioFile, stringifyScenarios } from '../../../src/services/scenarioYaml.js';
-import { scenarioSha256 } from '../../../src/store/scenarios.js';
+import { isKarpathyError, type Problem } from '#src/errors.js';
+import { scenarioNameSchema, scenarioSpecSchema } from '#src/schemas.js';
+import type { ScenarioEntry } from '#src/services/scenarioEntry.js';
+import { parseScenarioFile, stringifyScenarios } from '#src/services/scenarioYaml.js';
+import { scenarioSha256 } from '#src/store/scenarios.js';
+import { PROJECT_DIR } from '#test/support/project.js';
 
 function problemsIn(text: string): readonly Problem[] {
   try {
@@ -118,7 +119,7 @@ describe('a scenario file', () => {
   });
 
   test('every example of docs/scenarios.md is valid', () => {
-    const docs = readFileSync(join(import.meta.dirname, '../../../docs/scenarios.md'), 'utf8');
+    const docs = readFileSync(join(PROJECT_DIR, 'docs/scenarios.md'), 'utf8');
     const blocks = [...docs.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
     const files = blocks.map((text) => {
       if (text.startsWith('scenarios:')) return text;

@@ -1,19 +1,19 @@
 import { existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { resolveConfig } from '../../../src/config.js';
-import { isKarpathyError, type KarpathyError } from '../../../src/errors.js';
-import { loadConfig } from '../../../src/hermes/configYaml.js';
-import { markerKey } from '../../../src/hermes/paths.js';
-import type { HostServices } from '../../../src/ports.js';
-import type { ModelChoice } from '../../../src/schemas.js';
-import { bootstrap } from '../../../src/services/bootstrap.js';
-import { initDefaults, initProfile } from '../../../src/services/init.js';
-import type { InitInput } from '../../../src/services/initPlan.js';
-import { pauseProfile, resumeProfile } from '../../../src/services/pause.js';
-import { learnedLayer, requireProfile } from '../../../src/services/requireProfile.js';
-import { createExperiment } from '../../../src/store/experiments.js';
-import { findProfile } from '../../../src/store/profiles.js';
+import { resolveConfig } from '#src/config.js';
+import { isKarpathyError, type KarpathyError } from '#src/errors.js';
+import { loadConfig } from '#src/hermes/configYaml.js';
+import { markerKey } from '#src/hermes/paths.js';
+import type { HostServices } from '#src/ports.js';
+import type { ModelChoice } from '#src/schemas.js';
+import { bootstrap } from '#src/services/bootstrap.js';
+import { initDefaults, initProfile } from '#src/services/init.js';
+import type { InitInput } from '#src/services/initPlan.js';
+import { pauseProfile, resumeProfile } from '#src/services/pause.js';
+import { learnedLayer, requireProfile } from '#src/services/requireProfile.js';
+import { createExperiment } from '#src/store/experiments.js';
+import { findProfile } from '#src/store/profiles.js';
 import { testContext, temporaryDirectory, type TestContext, type TestContextOptions } from '../../support/context.js';
 
 const host: HostServices = { completeWithHostModel: () => Promise.reject(new Error('no call expected')) };
@@ -64,7 +64,9 @@ describe('init', () => {
     expect(disclosure[0]).toMatch(
       /proposer, big at models\.example, sees the whole of SOUL\.md.*tool calls.*never sees a holdout/,
     );
-    expect(disclosure[1]).toMatch(/judge, small at 127\.0\.0\.1:8080 \(this machine\).*the tool calls.*holdout included/);
+    expect(disclosure[1]).toMatch(
+      /judge, small at 127\.0\.0\.1:8080 \(this machine\).*the tool calls.*holdout included/,
+    );
     expect(disclosure[2]).toContain('custom agent-model at 127.0.0.1:9 (this machine)');
     expect(disclosure[3]).toContain(ctx.paths.dbPath);
   });

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import type { WrittenConfig } from '../../../src/config.js';
-import { isKarpathyError } from '../../../src/errors.js';
-import { runSlash } from '../../../src/slash/run.js';
-import { SLASH_NAMES } from '../../../src/text/next.js';
-import { getExperiment } from '../../../src/store/experiments.js';
-import { findProfile } from '../../../src/store/profiles.js';
+import type { WrittenConfig } from '#src/config.js';
+import { isKarpathyError } from '#src/errors.js';
+import { runSlash } from '#src/slash/run.js';
+import { SLASH_NAMES } from '#src/text/next.js';
+import { getExperiment } from '#src/store/experiments.js';
+import { findProfile } from '#src/store/profiles.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { appendedLine, approved, judged, live, NEW_SENTENCE, proposed } from '../../support/experiments.js';
 

@@ -1,11 +1,11 @@
 import { existsSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ingestSpool } from '../../../src/services/ingest.js';
-import { openDatabase } from '../../../src/store/database.js';
-import { runningHosts } from '../../../src/store/hostProcesses.js';
-import { findSessionTag } from '../../../src/store/sessionTags.js';
-import { listQuarantine, spoolCursor } from '../../../src/store/spool.js';
+import { ingestSpool } from '#src/services/ingest.js';
+import { openDatabase } from '#src/store/database.js';
+import { runningHosts } from '#src/store/hostProcesses.js';
+import { findSessionTag } from '#src/store/sessionTags.js';
+import { listQuarantine, spoolCursor } from '#src/store/spool.js';
 import { TEST_EPOCH, testContext } from '../../support/context.js';
 import { hookEvent, processEvent, writeSpool } from '../../support/observed.js';
 

@@ -2,8 +2,8 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { isKarpathyError, type KarpathyError } from '../../../src/errors.js';
-import { immediate, openDatabase, SCHEMA_VERSION } from '../../../src/store/database.js';
+import { isKarpathyError, type KarpathyError } from '#src/errors.js';
+import { immediate, openDatabase, SCHEMA_VERSION } from '#src/store/database.js';
 import { temporaryDirectory, testContext } from '../../support/context.js';
 import { proposed } from '../../support/experiments.js';
 

@@ -1,8 +1,8 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { refreshWindows } from '../../../src/services/liveWindow.js';
-import { getExperiment } from '../../../src/store/experiments.js';
-import { findSessionTag } from '../../../src/store/sessionTags.js';
+import { refreshWindows } from '#src/services/liveWindow.js';
+import { getExperiment } from '#src/store/experiments.js';
+import { findSessionTag } from '#src/store/sessionTags.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { live, NEW_SENTENCE } from '../../support/experiments.js';
 import {

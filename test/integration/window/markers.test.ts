@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { markerKey } from '../../../src/hermes/paths.js';
-import { refreshMarkers } from '../../../src/services/markers.js';
-import { createExperiment, transition } from '../../../src/store/experiments.js';
-import { insertJob, requestCancel } from '../../../src/store/jobs.js';
+import { markerKey } from '#src/hermes/paths.js';
+import { refreshMarkers } from '#src/services/markers.js';
+import { createExperiment, transition } from '#src/store/experiments.js';
+import { insertJob, requestCancel } from '#src/store/jobs.js';
 import { TEST_EPOCH, testContext } from '../../support/context.js';
 
 function markers(fixture: ReturnType<typeof testContext>) {

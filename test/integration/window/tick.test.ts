@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { WrittenConfig } from '../../../src/config.js';
-import { KarpathyError } from '../../../src/errors.js';
-import { markerKey } from '../../../src/hermes/paths.js';
-import { tick, withinHours, type TickOptions } from '../../../src/services/tick.js';
-import { getExperiment } from '../../../src/store/experiments.js';
-import { getJob, listJobs } from '../../../src/store/jobs.js';
+import type { WrittenConfig } from '#src/config.js';
+import { KarpathyError } from '#src/errors.js';
+import { markerKey } from '#src/hermes/paths.js';
+import { tick, withinHours, type TickOptions } from '#src/services/tick.js';
+import { getExperiment } from '#src/store/experiments.js';
+import { getJob, listJobs } from '#src/store/jobs.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { live, NEW_SENTENCE } from '../../support/experiments.js';
 import { completedSession, hookEvent, promptWith, writeSpool } from '../../support/observed.js';

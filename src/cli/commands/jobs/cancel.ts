@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { cancelJob } from '../../../services/enqueue.js';
-import { jobView } from '../../../services/status.js';
+import { cancelJob } from '#src/services/enqueue.js';
+import { jobView } from '#src/services/status.js';
 import { command } from '../../command.js';
 import { wholeNumber } from '../../inputs.js';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { jobsView } from '../../../services/jobsView.js';
-import { jobsText } from '../../../text/jobs.js';
+import { jobsView } from '#src/services/jobsView.js';
+import { jobsText } from '#src/text/jobs.js';
 import { command } from '../../command.js';
 import { flag } from '../../inputs.js';
 

@@ -1,9 +1,9 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { KarpathyError } from '../../../errors.js';
-import { parseEntry } from '../../../services/scenarioEntry.js';
-import { addScenario } from '../../../services/scenarios.js';
-import { parseScenarioYaml } from '../../../services/scenarioYaml.js';
+import { KarpathyError } from '#src/errors.js';
+import { parseEntry } from '#src/services/scenarioEntry.js';
+import { addScenario } from '#src/services/scenarios.js';
+import { parseScenarioYaml } from '#src/services/scenarioYaml.js';
 import { command } from '../../command.js';
 import { confirmTools } from '../../confirmTools.js';
 import { readInput } from '../../files.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { exportScenarios } from '../../../services/scenarios.js';
-import { plural } from '../../../text/figures.js';
+import { exportScenarios } from '#src/services/scenarios.js';
+import { plural } from '#src/text/figures.js';
 import { command } from '../../command.js';
 import { writeOutput } from '../../files.js';
 import { flag } from '../../inputs.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { importScenarios } from '../../../services/scenarios.js';
-import { parseScenarioFile } from '../../../services/scenarioYaml.js';
+import { importScenarios } from '#src/services/scenarios.js';
+import { parseScenarioFile } from '#src/services/scenarioYaml.js';
 import { command } from '../../command.js';
 import { confirmTools } from '../../confirmTools.js';
 import { readInput } from '../../files.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { listSuite } from '../../../services/scenarios.js';
-import { scenariosText } from '../../../text/scenarios.js';
+import { listSuite } from '#src/services/scenarios.js';
+import { scenariosText } from '#src/text/scenarios.js';
 import { command } from '../../command.js';
 import { flag } from '../../inputs.js';
 import { agreeToHoldout } from './holdout.js';

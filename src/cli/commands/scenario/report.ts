@@ -1,5 +1,5 @@
-import { plural } from '../../../text/figures.js';
-import type { WriteReport } from '../../../services/scenarios.js';
+import { plural } from '#src/text/figures.js';
+import type { WriteReport } from '#src/services/scenarios.js';
 import type { Answer } from '../../command.js';
 
 /** What a write to the suite did. */

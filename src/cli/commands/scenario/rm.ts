@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { removeScenario } from '../../../services/scenarios.js';
+import { removeScenario } from '#src/services/scenarios.js';
 import { command } from '../../command.js';
 
 export const scenarioRmCommand = command({

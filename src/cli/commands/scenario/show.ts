@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { showScenario } from '../../../services/scenarios.js';
+import { showScenario } from '#src/services/scenarios.js';
 import { command } from '../../command.js';
 import { flag } from '../../inputs.js';
 import { agreeToHoldout } from './holdout.js';
