@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { markerKey, pathsUnder, type Paths } from '#src/hermes/paths.js';
 import { PROJECT_DIR } from '#test/support/project.js';
