@@ -81,8 +81,8 @@ function introduce(narrator: Narrator, options: DemoOptions): void {
 
 function table(outcomes: readonly Outcome[]): string {
   const rows = new Table({
-    head: ['#', 'sentence', 'holdout before -> after', 'p', 'verdict', 'now', 'why'],
-    colWidths: [3, 32, 13, 9, 11, 10, 34],
+    head: ['#', 'sentence', 'holdout, before -> after', 'p', 'verdict', 'now', 'why'],
+    colWidths: [3, 30, 15, 8, 11, 10, 34],
     wordWrap: true,
     style: { head: [], border: [] },
   });

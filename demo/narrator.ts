@@ -32,6 +32,8 @@ function wrap(text: string, width: number): string {
   return text
     .split('\n')
     .map((line) => {
+      // Indented lines are commands and paths, to be copied as they are.
+      if (line.startsWith('  ')) return line;
       let column = 0;
       return line
         .split(' ')

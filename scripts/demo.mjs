@@ -12,6 +12,7 @@ try {
     env: { ...process.env, KARPATHY_DEMO_HERMES: JSON.stringify(hermes) },
   });
 } catch (error) {
-  say(`demo: ${error.message}`);
+  // The story says itself why it ended.
+  if (error.exitCode === undefined) say(`demo: ${error.message}`);
   process.exitCode = error.exitCode ?? 1;
 }

@@ -5,6 +5,7 @@ import {
   cleanup,
   createHermesRoot,
   createProfile,
+  installPlugin,
   runHermes,
   type HermesRoot,
   type RootOptions,
@@ -50,6 +51,15 @@ describe('the harness', () => {
     } finally {
       await server.close();
     }
+  });
+
+  it('puts the installed plugin into another root', async () => {
+    const root = newRoot({ soul: 'You are Bee.\n' });
+    await installPlugin(root);
+    const { exitCode, stdout, stderr } = await runHermes(root, ['karpathy', '--json', 'status']);
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({ profile: 'default' });
+    expect(exitCode).toBe(0);
   });
 
   it.skipIf(missing !== null)('drives a program in a terminal', async () => {

@@ -45,8 +45,8 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
       env: { ...env, TERM: 'xterm-256color', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' },
       extendEnv: false,
     });
-  // The shell stays after the program, so that its last screen and exit code can be read.
-  const script = `"$@"; printf '\\n${EXIT}%s\\n' "$?"; exec sleep 86400`;
+  // The shell stays after the program, so that its last screen and exit code can be read; Ctrl-C is not for it.
+  const script = `trap : INT QUIT; "$@"; printf '\\n${EXIT}%s\\n' "$?"; exec sleep 86400`;
   const size = ['-x', String(options.columns ?? 120), '-y', String(options.rows ?? 40)];
   await tmux(
     ...['set-option', '-g', 'history-limit', '20000', ';', 'new-session', '-d', '-s', 'main', ...size],
