@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -153,6 +163,16 @@ export function saveRuntime(root: string): void {
     // Another run was faster.
     rmSync(partial, { recursive: true, force: true });
   }
+  removeOldRuntimes();
+}
+
+/** Each change of the sources makes a new build; two are enough to go back and forth. */
+function removeOldRuntimes(): void {
+  const newestFirst = readdirSync(runtimeCache)
+    .filter((name) => /^[0-9a-f]{16}-\d+$/.test(name))
+    .map((name) => ({ path: join(runtimeCache, name), at: statSync(join(runtimeCache, name)).mtimeMs }))
+    .sort((a, b) => b.at - a.at);
+  for (const { path } of newestFirst.slice(2)) rmSync(path, { recursive: true, force: true });
 }
 
 export function removeInstall(install: HermesInstall): void {
