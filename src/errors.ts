@@ -95,12 +95,15 @@ export interface ErrorDetails {
   /** All problems of an input at once. */
   readonly problems?: readonly Problem[];
   readonly cause?: unknown;
+  /** A model call that failed and may have been charged all the same. */
+  readonly charged?: boolean;
 }
 
 export class KarpathyError extends Error {
   override readonly name = 'KarpathyError';
   readonly hint: string | undefined;
   readonly problems: readonly Problem[];
+  readonly charged: boolean;
 
   constructor(
     readonly code: ErrorCode,
@@ -110,6 +113,7 @@ export class KarpathyError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.hint = details.hint;
     this.problems = details.problems ?? [];
+    this.charged = details.charged ?? false;
   }
 
   get exitCode(): ExitCode {

@@ -36,7 +36,9 @@ export function loggerOver(channel: Channel): Logger {
 
 function toCompletion(answer: unknown): Completion {
   const parsed = completionResult.safeParse(answer);
-  if (!parsed.success) throw new KarpathyError('model_failed', "Hermes' model gave an answer that can't be read.");
+  if (!parsed.success) {
+    throw new KarpathyError('model_failed', "Hermes' model gave an answer that can't be read.", { charged: true });
+  }
   const { text, provider, model, usage, cost_usd: costUsd } = parsed.data;
   return {
     text,

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { KarpathyError } from '../errors.js';
+import { KarpathyError, type ErrorDetails } from '../errors.js';
 import type { Completion, CompletionRequest, LanguageModel } from '../ports.js';
 import type { ModelIdentity } from '../schemas.js';
 import { failureMessage, readAnswer } from './providerAnswer.js';
@@ -100,13 +100,11 @@ class EndpointCall {
       if (request.signal?.aborted === true) throw new KarpathyError('interrupted', 'Interrupted.');
       if (timeout.aborted) {
         // Not tried again: whoever waits has waited long enough, and a slow server stays slow.
-        throw this.#error('model_failed', `did not answer within ${timeoutMs / 1000} s`);
+        throw this.#error('model_failed', `did not answer within ${timeoutMs / 1000} s`, { charged: true });
       }
-      return this.#error(
-        'model_failed',
-        `cannot be reached: ${reasonOf(error)}`,
-        'Check that the server runs and that base_url is right.',
-      );
+      return this.#error('model_failed', `cannot be reached: ${reasonOf(error)}`, {
+        hint: 'Check that the server runs and that base_url is right.',
+      });
     }
   }
 
@@ -149,11 +147,9 @@ class EndpointCall {
     const tooLong = outcome.retryAfterMs !== null && outcome.retryAfterMs > LONGEST_WAIT_MS;
     if (outcome.status === 402 || (outcome.status === 429 && (USAGE_LIMIT.test(message) || tooLong))) {
       const until = tooLong ? ` (asks to wait ${Math.ceil((outcome.retryAfterMs ?? 0) / 60_000)} minutes)` : '';
-      throw this.#error(
-        'model_limit',
-        `refuses more calls${until}: ${message}`,
-        'Wait until the limit resets, or choose another model; what is finished is kept.',
-      );
+      throw this.#error('model_limit', `refuses more calls${until}: ${message}`, {
+        hint: 'Wait until the limit resets, or choose another model; what is finished is kept.',
+      });
     }
     return outcome.retryAfterMs;
   }
@@ -167,20 +163,25 @@ class EndpointCall {
         name === undefined
           ? 'Set api_key_env to the name of the environment variable that holds the key.'
           : `Check the key in the environment variable ${name}.`;
-      return this.#error('model_failed', `refused the key with ${outcome.status}: ${message}`, hint);
+      return this.#error('model_failed', `refused the key with ${outcome.status}: ${message}`, { hint });
     }
     const times = attempts > 1 ? ` after ${attempts} attempts` : '';
     return this.#error('model_failed', `answered ${outcome.status}${times}: ${message}`);
   }
 
-  #error(code: 'model_failed' | 'model_limit', what: string, hint?: string): KarpathyError {
+  #error(
+    code: 'model_failed' | 'model_limit',
+    what: string,
+    details: Pick<ErrorDetails, 'hint' | 'charged'> = {},
+  ): KarpathyError {
     const { configured } = this.#options;
-    return this.#scrubbed(new KarpathyError(code, `${configured.model} at ${configured.base_url} ${what}.`, { hint }));
+    return this.#scrubbed(new KarpathyError(code, `${configured.model} at ${configured.base_url} ${what}.`, details));
   }
 
   /** The message without the key; the cause, which may hold headers, is left out. */
   #scrubbed(error: KarpathyError): KarpathyError {
-    return new KarpathyError(error.code, scrub(error.message, this.#key), { hint: error.hint });
+    const { hint, charged } = error;
+    return new KarpathyError(error.code, scrub(error.message, this.#key), { hint, charged });
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -38,7 +38,7 @@ export function readAnswer(body: string, configured: ModelIdentity): Completion 
   const text = typeof content === 'string' ? content : (content ?? []).map((part) => part.text ?? '').join('');
   if (text.trim() === '') {
     const why = choices[0]?.finish_reason === 'length' ? 'has no text: it reached its token limit' : 'has no text';
-    throw garbage(configured, why);
+    throw garbage(configured, why, { charged: true });
   }
   return {
     text,
@@ -55,9 +55,10 @@ function usageOf(usage: z.infer<typeof answerSchema>['usage']): TokenUsage {
   return { inputTokens, outputTokens, totalTokens: usage?.total_tokens ?? sum };
 }
 
-function garbage(configured: ModelIdentity, problem: string): KarpathyError {
+function garbage(configured: ModelIdentity, problem: string, { charged = false } = {}): KarpathyError {
   return new KarpathyError('model_failed', `The answer of ${configured.model} at ${configured.base_url} ${problem}.`, {
     hint: 'Check that base_url names an OpenAI-compatible API, for example one that ends in /v1.',
+    charged,
   });
 }
 

@@ -9,6 +9,7 @@ import {
   settledHistory,
   settleReservation,
   type LedgerPurpose,
+  type LedgerSums,
 } from '../store/costLedger.js';
 import { immediate } from '../store/database.js';
 import { addCost } from '../store/experiments.js';
@@ -110,10 +111,7 @@ export function reserve(ctx: Context, request: SpendingRequest): Reservation {
   const id = immediate(ctx.db, () => {
     releaseOrphans(ctx.db, { profileId, self: owner, at, createdBefore: at - ORPHAN_AGE_MS });
     const sums = ledgerSums(ctx.db, { profileId, experimentId: request.experimentId });
-    assertFits(request, limits, {
-      tokens: sums.settledTokens + sums.reservedTokens,
-      usd: sums.settledUsd + sums.reservedUsd,
-    });
+    assertFits(request, limits, taken(sums));
     return insertReservation(ctx.db, {
       profileId,
       experimentId: request.experimentId,
@@ -127,6 +125,14 @@ export function reserve(ctx: Context, request: SpendingRequest): Reservation {
     });
   });
   return { id, experimentId: request.experimentId, tokens: Math.ceil(request.tokens), usd: request.usd };
+}
+
+/** What counts against the limits. */
+function taken(sums: LedgerSums): { tokens: number; usd: number } {
+  return {
+    tokens: sums.settledTokens + sums.reservedTokens,
+    usd: sums.settledUsd + sums.unpricedUsd + sums.reservedUsd,
+  };
 }
 
 function assertFits(request: SpendingRequest, limits: Limits, taken: { tokens: number; usd: number }): void {
@@ -170,7 +176,7 @@ export function settle(
   });
 }
 
-/** Gives back what a call that never reached the model had reserved. */
+/** Gives back what a call that cost nothing had reserved. */
 export function release(ctx: Context, reservation: Reservation): void {
   immediate(ctx.db, () => releaseReservation(ctx.db, { id: reservation.id, at: ctx.clock.now() }));
 }
@@ -184,10 +190,10 @@ export function spent(ctx: Context, experimentId: number | null): Spent {
 /** What is left of the budget, reservations counted as spent; null = no limit of that kind. Never negative. */
 export function remaining(ctx: Context, experimentId: number | null): Limits {
   const limits = budgetLimits(ctx);
-  const sums = ledgerSums(ctx.db, { profileId: requireProfile(ctx).id, experimentId });
+  const { usd, tokens } = taken(ledgerSums(ctx.db, { profileId: requireProfile(ctx).id, experimentId }));
   return {
-    usd: limits.usd === null ? null : Math.max(0, limits.usd - sums.settledUsd - sums.reservedUsd),
-    tokens: limits.tokens === null ? null : Math.max(0, limits.tokens - sums.settledTokens - sums.reservedTokens),
+    usd: limits.usd === null ? null : Math.max(0, limits.usd - usd),
+    tokens: limits.tokens === null ? null : Math.max(0, limits.tokens - tokens),
   };
 }
 

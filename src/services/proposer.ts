@@ -4,7 +4,8 @@ import { agentModel } from '../hermes/profiles.js';
 import type { ChatMessage, Completion } from '../ports.js';
 import { checkKind, type ModelChoice, type ModelIdentity } from '../schemas.js';
 import { listScenarios } from '../store/scenarios.js';
-import { assertPriced, costOf, release, reservationFor, reserve, settle } from './budget.js';
+import { assertPriced, reservationFor } from './budget.js';
+import { chargedCall } from './chargedCall.js';
 import type { Context } from './context.js';
 import { expectedIdentity } from './modelNames.js';
 import { commandFor, requireProfile } from './requireProfile.js';
@@ -73,31 +74,12 @@ export async function askProposer(
   const model = modelName(ctx, choice);
   const chars = call.messages.reduce((sum, message) => sum + message.content.length, 0);
   const bound = { inputTokens: Math.ceil(chars / CHARS_PER_TOKEN) + 200, outputTokens: OUTPUT_TOKENS };
-  const estimate = reservationFor(ctx, { purpose: 'proposer', model, bound });
-  const reservation = reserve(ctx, {
-    experimentId: call.experimentId,
-    purpose: 'proposer',
-    model,
-    tokens: estimate.tokens,
-    usd: estimate.usd,
-  });
-  let completion: Completion;
-  try {
-    completion = await ctx.makeModel(choice).complete({
+  return chargedCall(ctx, { experimentId: call.experimentId, purpose: 'proposer', model, bound }, () =>
+    ctx.makeModel(choice).complete({
       messages: call.messages,
       maxTokens: OUTPUT_TOKENS,
       purpose: 'karpathy.propose',
       signal: ctx.signal,
-    });
-  } catch (error) {
-    release(ctx, reservation);
-    throw error;
-  }
-  const { usage, costUsd, identity } = completion;
-  settle(ctx, reservation, {
-    tokens: usage.totalTokens,
-    usd: costOf(ctx, { model: identity.model, usage, costUsd }) ?? costOf(ctx, { model, usage, costUsd }),
-    model: identity.model,
-  });
-  return completion;
+    }),
+  );
 }

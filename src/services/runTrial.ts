@@ -86,9 +86,10 @@ async function runWithin(ctx: Context, work: Running): Promise<TrialResult> {
       work.signal,
     );
   } catch (error) {
-    // A trial that was stopped halfway has spent something nobody counted: it is booked as reserved.
-    if (work.signal.aborted) settle(ctx, allowance.reservation, { tokens: null, usd: allowance.reservation.usd });
-    else release(ctx, allowance.reservation);
+    // A trial that broke off halfway has spent something nobody counted: it is booked as reserved. What could not
+    // be prepared was never started.
+    if (isKarpathyError(error) && !work.signal.aborted) release(ctx, allowance.reservation);
+    else settle(ctx, allowance.reservation, { tokens: null, usd: allowance.reservation.usd });
     throw error;
   }
 }

@@ -2,7 +2,8 @@ import { KarpathyError } from '../errors.js';
 import type { EvalPlan } from '../evaluation/plan.js';
 import type { Completion } from '../ports.js';
 import { userTurns, type ScenarioSpec } from '../schemas.js';
-import { costOf, release, remaining, reservationFor, reserve, settle, type Reservation } from './budget.js';
+import { remaining, reservationFor, reserve, type Reservation } from './budget.js';
+import { chargedCall } from './chargedCall.js';
 import type { Context } from './context.js';
 
 /** One call of a default profile carries about 15,500 input tokens, most of them tool schemas. */
@@ -55,26 +56,12 @@ export function allowTrial(
   return { reservation, tokenLimit: Math.min(plan.tokenCap, allowed), byBudget: allowed < plan.tokenCap };
 }
 
-/** Brackets a judge's call with the budget. */
+/** Brackets a judge's calls with the budget. */
 export function chargeJudge(
   ctx: Context,
   of: { experimentId: number | null; evalRunId: number; model: string },
 ): (call: () => Promise<Completion>) => Promise<Completion> {
-  return async (call) => {
-    const estimate = reservationFor(ctx, { purpose: 'judge', model: of.model, bound: JUDGE_BOUND });
-    const reservation = reserve(ctx, { ...of, purpose: 'judge', tokens: estimate.tokens, usd: estimate.usd });
-    let completion: Completion;
-    try {
-      completion = await call();
-    } catch (error) {
-      release(ctx, reservation);
-      throw error;
-    }
-    const { usage, costUsd, identity } = completion;
-    const usd = costOf(ctx, { model: identity.model, usage, costUsd });
-    settle(ctx, reservation, { tokens: usage.totalTokens, usd, model: identity.model });
-    return completion;
-  };
+  return (call) => chargedCall(ctx, { ...of, purpose: 'judge', bound: JUDGE_BOUND }, call);
 }
 
 export function budgetSpent(used: number | null): KarpathyError {

@@ -111,6 +111,8 @@ export interface LedgerSums {
   readonly settledUsd: number;
   /** Settled rows whose price is unknown. */
   readonly unpriced: number;
+  /** What those rows had reserved: a USD limit counts it, since the call was not free. */
+  readonly unpricedUsd: number;
   readonly reservedTokens: number;
   readonly reservedUsd: number;
 }
@@ -122,6 +124,7 @@ export function ledgerSums(db: Db, of: { profileId: number; experimentId: number
          coalesce(sum(settled_tokens) FILTER (WHERE state = 'settled'), 0) AS settledTokens,
          coalesce(sum(settled_usd) FILTER (WHERE state = 'settled'), 0.0) AS settledUsd,
          count(*) FILTER (WHERE state = 'settled' AND settled_usd IS NULL) AS unpriced,
+         coalesce(sum(reserved_usd) FILTER (WHERE state = 'settled' AND settled_usd IS NULL), 0.0) AS unpricedUsd,
          coalesce(sum(reserved_tokens) FILTER (WHERE state = 'reserved'), 0) AS reservedTokens,
          coalesce(sum(reserved_usd) FILTER (WHERE state = 'reserved'), 0.0) AS reservedUsd
        FROM cost_ledger WHERE profile_id = @profileId AND experiment_id IS @experimentId`,

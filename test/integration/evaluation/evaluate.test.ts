@@ -46,6 +46,8 @@ describe('evaluating an edit on the holdout', () => {
     expect(listConsultations(test.db, test.profileId)).toMatchObject([{ kind: 'evaluation', actor: 'gate' }]);
     expect(count(test, 'SELECT COUNT(*) FROM error_budget_ledger')).toBe(1);
     expect(count(test, "SELECT COUNT(*) FROM eval_runs WHERE state = 'interrupted'")).toBe(1);
+    // What a trial that broke off has used, nobody counted: it is booked as reserved.
+    expect(getExperiment(test.db, test.experimentId).tokens).toBeGreaterThan(0);
   });
 
   it('gives both arms their own bytes, in the same slot', async () => {

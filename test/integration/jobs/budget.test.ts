@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isKarpathyError } from '#src/errors.js';
+import { isKarpathyError, KarpathyError } from '#src/errors.js';
 import {
   costOf,
   release,
@@ -10,6 +10,7 @@ import {
   spent,
   type SpendingRequest,
 } from '#src/services/budget.js';
+import { chargedCall } from '#src/services/chargedCall.js';
 import { createExperiment, getExperiment } from '#src/store/experiments.js';
 import { insertJob, takeLease } from '#src/store/jobs.js';
 import { listLedger } from '#src/store/costLedger.js';
@@ -84,6 +85,14 @@ describe('the budget of an edit', () => {
     expect(getExperiment(db, id).costUsd).toBe(0.7);
   });
 
+  it('counts a call whose cost nobody stated as what it had reserved', () => {
+    const { ctx, experimentId: id } = withExperiment({ config: { budget: { usd: 1 } } });
+    settle(ctx, reserve(ctx, request(id, { usd: 0.8 })), { tokens: 400, usd: null });
+    expect(remaining(ctx, id).usd).toBeCloseTo(0.2);
+    expect(code(() => reserve(ctx, request(id, { usd: 0.3 })))).toBe('budget');
+    expect(spent(ctx, id)).toEqual({ usd: null, tokens: 400, unknownPrice: true });
+  });
+
   it.each([
     [{ usd: 1, tokens: 1000 }, 'price_unknown'],
     [{ usd: 1, tokens: null }, 'price_unknown'],
@@ -98,6 +107,23 @@ describe('the budget of an edit', () => {
     const { ctx, experimentId: id, db } = withExperiment();
     db.prepare('UPDATE profiles SET budget_tokens = 500').run();
     expect(remaining(ctx, id).tokens).toBe(500);
+  });
+});
+
+describe('a call that fails', () => {
+  const call = { purpose: 'judge', model: 'm', bound: { inputTokens: 300, outputTokens: 100 } } as const;
+  const failed = (details: { charged?: boolean } = {}) => new KarpathyError('model_failed', 'no use', details);
+
+  it.each([
+    ['was refused', failed(), 0],
+    ['may have been charged', failed({ charged: true }), 400],
+    ['was interrupted', new KarpathyError('interrupted', 'Interrupted.'), 400],
+    ['was aborted', new DOMException('Aborted', 'AbortError'), 400],
+  ])('and %s is booked as such', async (_, error, tokens) => {
+    const { ctx, experimentId } = withExperiment({ config: { budget: { tokens: 1000 } } });
+    await expect(chargedCall(ctx, { ...call, experimentId }, () => Promise.reject(error))).rejects.toBe(error);
+    expect(spent(ctx, experimentId).tokens).toBe(tokens);
+    expect(remaining(ctx, experimentId).tokens).toBe(1000 - tokens);
   });
 });
 

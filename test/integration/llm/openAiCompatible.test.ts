@@ -151,14 +151,15 @@ describe('an OpenAI-compatible model', () => {
   });
 
   it.each([
-    ['text', 'Welcome to nginx', /is not JSON/],
-    ['other JSON', '{"ok":true}', /not a chat completion/],
-    ['no choices', '{"choices":[]}', /not a chat completion/],
-    ['an empty answer', '{"choices":[{"message":{"content":""},"finish_reason":"length"}]}', /reached its token limit/],
-  ])('reports garbage: %s', async (_, body, message) => {
+    ['text', 'Welcome to nginx', /is not JSON/, false],
+    ['other JSON', '{"ok":true}', /not a chat completion/, false],
+    ['no choices', '{"choices":[]}', /not a chat completion/, false],
+    // A model that thought until its limit is paid for.
+    ['an empty answer', '{"choices":[{"message":{"content":""},"finish_reason":"length"}]}', /its token limit/, true],
+  ])('reports garbage: %s', async (_, body, message, charged) => {
     const url = await serve((_req, res) => res.end(body));
     const error = await failure(model(url).complete(request()));
-    expect(error).toMatchObject({ code: 'model_failed' });
+    expect(error).toMatchObject({ code: 'model_failed', charged });
     expect(error.message).toMatch(message);
   });
 
@@ -168,7 +169,7 @@ describe('an OpenAI-compatible model', () => {
     await new Promise((closed) => server?.close(closed));
     const waits: number[] = [];
     const error = await failure(model(url, waits).complete(request()));
-    expect(error).toMatchObject({ code: 'model_failed' });
+    expect(error).toMatchObject({ code: 'model_failed', charged: false });
     expect(error.message).toMatch(/cannot be reached: .*ECONNREFUSED/);
     expect(waits).toEqual([1000, 2000, 4000]);
   });
@@ -177,7 +178,7 @@ describe('an OpenAI-compatible model', () => {
     let calls = 0;
     const url = await serve(() => void (calls += 1));
     const error = await failure(model(url).complete(request({ timeoutMs: 100 })));
-    expect(error).toMatchObject({ code: 'model_failed' });
+    expect(error).toMatchObject({ code: 'model_failed', charged: true });
     expect(error.message).toContain('did not answer within 0.1 s');
     expect(calls).toBe(1);
   });
