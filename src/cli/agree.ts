@@ -6,6 +6,8 @@ export interface Agreement {
   /** For the refusal: `approving a change`. */
   readonly what: string;
   readonly question: string;
+  /** Refuses what would fail anyway, so that nobody is asked in vain. */
+  readonly possible?: () => void;
   /** Shown before the question: diff, evidence, remaining cost. */
   readonly preview: string;
   /** Skips the question, not the rule of who may decide. */
@@ -18,6 +20,7 @@ export interface Agreement {
  */
 export async function agree(session: Session, agreement: Agreement): Promise<void> {
   requirePerson(session.ctx, agreement.what);
+  agreement.possible?.();
   if (agreement.yes) return;
   if (session.canAsk) session.show(agreement.preview);
   if (await session.ask.confirm(agreement.question)) return;

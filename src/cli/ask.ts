@@ -63,3 +63,16 @@ export function silentAsker(flags: string): Asker {
   };
   return { confirm: async (m) => refuse(m), text: async (m) => refuse(m), select: async (m) => refuse(m) };
 }
+
+/** The same asker; `notice` is called before each question. */
+export function withNotice(asker: Asker, notice: () => void): Asker {
+  const told = <T>(answer: () => T): T => {
+    notice();
+    return answer();
+  };
+  return {
+    confirm: (message) => told(() => asker.confirm(message)),
+    text: (message, options) => told(() => asker.text(message, options)),
+    select: (message, choices) => told(() => asker.select(message, choices)),
+  };
+}

@@ -3,7 +3,7 @@ import { KarpathyError, toKarpathyError, type Problem } from '../errors.js';
 import { makeLook, type Look } from '../text/look.js';
 import { header } from '../text/header.js';
 import { asTyped } from '../text/next.js';
-import { silentAsker, terminalAsker } from './ask.js';
+import { silentAsker, terminalAsker, withNotice } from './ask.js';
 import type { Answer, CommandSpec, Session } from './command.js';
 import { commandsFor } from './commands/index.js';
 import type { CliIo } from './io.js';
@@ -63,6 +63,7 @@ async function perform(call: Extract<Call, { kind: 'run' }>, performing: Perform
   try {
     const own = lookFor(look, { io, profile: opened.ctx.profile.name });
     performing.profileKnown(own);
+    let asked = false;
     const notes = spec.bare === true ? [] : await prepare(opened.ctx);
     const session: Session = {
       ctx: opened.ctx,
@@ -70,15 +71,17 @@ async function perform(call: Extract<Call, { kind: 'run' }>, performing: Perform
       look: own,
       canAsk,
       ask: canAsk
-        ? (io.ask ?? terminalAsker(io))
+        ? withNotice(io.ask ?? terminalAsker(io), () => (asked = true))
         : silentAsker(asTyped(spec.withoutTerminal ?? `See \`${io.helpName} ${spec.path} --help\`.`, own.command)),
       show: (text) => {
         progress.stop();
-        if (!json) io.stderr.write(`${text}\n`);
+        if (!json) io.stderr.write(canAsk ? `\n${text}\n` : `${text}\n`);
       },
     };
     const answer = await spec.run(session, input as never);
     progress.stop();
+    // The question's frame ends at its answer; what follows is another thing.
+    if (asked) io.stderr.write('\n');
     if (!json) for (const note of notes) io.stderr.write(`${look.colors.yellow('!')} ${note}\n`);
     io.stdout.write(render(answer, { session, json }));
     if (signal.aborted) throw new KarpathyError('interrupted', 'Interrupted.');
@@ -117,7 +120,7 @@ function inputProblem(
   return {
     path: key === '' ? of.spec.path : isArgument ? key.toUpperCase() : `--${flag}`,
     ...(typeof value === 'string' ? { value: value.slice(0, 80) } : {}),
-    message: issue.message,
+    message: value === undefined && issue.code === 'invalid_type' ? 'is needed' : issue.message,
   };
 }
 

@@ -17,17 +17,7 @@ const DAY_MS = 86_400_000;
 export async function applyExperiment(ctx: Context, id: number): Promise<ExperimentRow> {
   requirePerson(ctx, 'applying a change');
   const experiment = ownExperiment(ctx, id);
-  if (experiment.state !== 'approved') {
-    const hint =
-      experiment.state === 'proposed' ? `Approve it first: \`${commandLine(ctx, `approve ${id}`)}\`.` : undefined;
-    throw new KarpathyError(
-      'wrong_state',
-      `Experiment ${id} is ${experiment.state}; only an approved one can be applied.`,
-      {
-        hint,
-      },
-    );
-  }
+  requireApplicable(ctx, experiment);
   const next = experiment.candidateContent;
   if (next === null) throw new KarpathyError('internal', `Experiment ${id} is approved but has no edit.`);
   // What the target is comes first: a link or a pipe in its place is named, not called stale.
@@ -52,5 +42,13 @@ export async function applyExperiment(ctx: Context, id: number): Promise<Experim
       liveDeadlineAt: ctx.clock.now() + live.days * DAY_MS,
       liveSessionsObserved: 0,
     },
+  });
+}
+
+/** @throws KarpathyError `wrong_state` unless it is approved */
+export function requireApplicable(ctx: Pick<Context, 'profile'>, { id, state }: ExperimentRow): void {
+  if (state === 'approved') return;
+  throw new KarpathyError('wrong_state', `Experiment ${id} is ${state}; only an approved one can be applied.`, {
+    hint: state === 'proposed' ? `Approve it first: \`${commandLine(ctx, `approve ${id}`)}\`.` : undefined,
   });
 }

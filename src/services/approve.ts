@@ -40,7 +40,8 @@ export async function approve(ctx: Context, id: number, options: ApproveOptions 
   return getExperiment(ctx.db, id);
 }
 
-function requireApprovable(experiment: ExperimentRow, options: ApproveOptions): void {
+/** @throws KarpathyError `wrong_state` when state or verdict do not allow an approval */
+export function requireApprovable(experiment: ExperimentRow, options: ApproveOptions): void {
   const { id, state, verdict } = experiment;
   const refuse = (message: string, hint: string): never => {
     throw new KarpathyError('wrong_state', message, { hint });

@@ -4,7 +4,7 @@ import type { TokenUsage } from '../ports.js';
 import {
   insertReservation,
   ledgerSums,
-  releaseOrphans,
+  openReservations,
   releaseReservation,
   settledHistory,
   settleReservation,
@@ -18,9 +18,6 @@ import { requireProfile } from './requireProfile.js';
 
 /** Marks this process's reservations and leases, so that those of a dead one can be told apart. */
 export const PROCESS_OWNER = `worker-${randomUUID()}`;
-
-/** A reservation without a job is kept this long before another process takes its owner for dead. */
-const ORPHAN_AGE_MS = 2 * 60 * 60 * 1000;
 
 const HISTORY_LENGTH = 200;
 const HISTORY_NEEDED = 10;
@@ -109,7 +106,6 @@ export function reserve(ctx: Context, request: SpendingRequest): Reservation {
   const owner = request.owner ?? PROCESS_OWNER;
   const at = ctx.clock.now();
   const id = immediate(ctx.db, () => {
-    releaseOrphans(ctx.db, { profileId, self: owner, at, createdBefore: at - ORPHAN_AGE_MS });
     const sums = ledgerSums(ctx.db, { profileId, experimentId: request.experimentId });
     assertFits(request, limits, taken(sums));
     return insertReservation(ctx.db, {
@@ -179,6 +175,18 @@ export function settle(
 /** Gives back what a call that cost nothing had reserved. */
 export function release(ctx: Context, reservation: Reservation): void {
   immediate(ctx.db, () => releaseReservation(ctx.db, { id: reservation.id, at: ctx.clock.now() }));
+}
+
+/**
+ * Books what an owner that has ended left open as it was reserved: how much of it was spent, nobody knows any more,
+ * and given back it would let a process that dies again and again pass the limit.
+ */
+export function bookLeftovers(ctx: Context, of: { profileId: number; owner: string }): void {
+  immediate(ctx.db, () => {
+    for (const { id, experimentId, reservedTokens: tokens, reservedUsd: usd } of openReservations(ctx.db, of)) {
+      settle(ctx, { id, experimentId, tokens, usd }, { tokens, usd });
+    }
+  });
 }
 
 export function spent(ctx: Context, experimentId: number | null): Spent {

@@ -1,7 +1,6 @@
 import { IN_FLIGHT_STATES } from '../domain/experiment.js';
 import { isKarpathyError, KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
 import type { ProgressUpdate } from '../ports.js';
-import { releaseOwned } from '../store/costLedger.js';
 import { immediate } from '../store/database.js';
 import { getExperiment } from '../store/experiments.js';
 import {
@@ -17,7 +16,7 @@ import {
   type JobState,
   type Lease,
 } from '../store/jobs.js';
-import { PROCESS_OWNER } from './budget.js';
+import { bookLeftovers, PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
 
 /** An executor that is silent for this long has lost its job. */
@@ -91,13 +90,19 @@ function acquire(ctx: Context, jobId: number, options: { owner: string; ttlMs: n
   const now = ctx.clock.now();
   return immediate(ctx.db, () => {
     const { profileId } = getJob(ctx.db, jobId);
-    const expired = requeueExpired(ctx.db, { profileId, now });
-    if (expired?.owner !== undefined && expired.owner !== null && expired.owner !== options.owner) {
-      releaseOwned(ctx.db, { profileId, owner: expired.owner, at: now });
-    }
+    takeBackExpired(ctx, { profileId, owner: options.owner });
     const lease = takeLease(ctx.db, { id: jobId, owner: options.owner, now, expiresAt: now + options.ttlMs });
     if (lease === null) throw notAvailable(ctx, jobId, profileId);
     return lease;
+  });
+}
+
+/** Puts the job of an executor that has died back into the queue, and books what it may have spent. */
+export function takeBackExpired(ctx: Context, of: { profileId: number; owner: string }): void {
+  const { profileId } = of;
+  immediate(ctx.db, () => {
+    const dead = requeueExpired(ctx.db, { profileId, now: ctx.clock.now() })?.owner ?? null;
+    if (dead !== null && dead !== of.owner) bookLeftovers(ctx, { profileId, owner: dead });
   });
 }
 
@@ -224,6 +229,6 @@ function end(
   const at = ctx.clock.now();
   immediate(ctx.db, () => {
     endLease(ctx.db, { ...lease, state: how.state, error: how.keepError === true ? (how.shown ?? null) : null, at });
-    releaseOwned(ctx.db, { profileId: getJob(ctx.db, lease.jobId).profileId, owner: how.owner, at });
+    bookLeftovers(ctx, { profileId: getJob(ctx.db, lease.jobId).profileId, owner: how.owner });
   });
 }

@@ -170,7 +170,7 @@ function verdictChoices(id: number, verdict: VerdictKind | null): NextStep {
   }
   return {
     say: 'The evidence does not settle it. Reject it, or approve it with a reason that stays on record.',
-    commands: [`show ${id}`, `reject ${id} --reason '…'`, `approve ${id} --override 'reason'`],
+    commands: [`show ${id}`, `reject ${id} --reason '…'`, `approve ${id} --override '…'`],
   };
 }
 

@@ -38,7 +38,8 @@ export async function resolveConflict(ctx: Context, id: number, options: Resolve
   return getExperiment(ctx.db, id);
 }
 
-function requireConflict(ctx: Context, experiment: ExperimentRow): Exclude<TargetStatus, 'as_applied'> {
+/** @throws KarpathyError `wrong_state` when nothing is to be resolved */
+export function requireConflict(ctx: Context, experiment: ExperimentRow): Exclude<TargetStatus, 'as_applied'> {
   const { id, state } = experiment;
   const status = targetStatus(ctx, experiment);
   if ((state === 'live' || (state === 'verified' && experiment.manualConflictDetected)) && status !== 'as_applied') {

@@ -49,7 +49,8 @@ export function priorBytes(experiment: ExperimentRow): Buffer {
   return experiment.baseContent;
 }
 
-function requireRevertable(experiment: ExperimentRow, byRatchet: boolean): void {
+/** @throws KarpathyError `wrong_state`; `needs_person` for an automatic revert that nobody agreed to */
+export function requireRevertable(experiment: ExperimentRow, byRatchet: boolean): void {
   const { id, state } = experiment;
   if (state !== 'live' && state !== 'verified') {
     throw new KarpathyError(

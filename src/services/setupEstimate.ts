@@ -44,6 +44,6 @@ export function setupEstimate(ctx: Context, profile: ProfileRow | null): SetupEs
     tokens: usage.totalTokens,
     usd: costOf(ctx, { model: agentModel(ctx.profile.home).model, usage, costUsd: null }),
     seconds: Math.ceil((trials * SECONDS_PER_TRIAL) / runner.concurrency),
-    basis: `assumed, as there are no holdout scenarios yet: ${ASSUMED.holdout} holdout and ${ASSUMED.train} train scenarios, ${CALLS_PER_TRIAL} calls of ${TOKENS_PER_CALL.input} input tokens a trial`,
+    basis: `assumed, as there are no holdout scenarios yet: ${ASSUMED.holdout} holdout and ${ASSUMED.train} train scenarios, ${CALLS_PER_TRIAL} calls of ${TOKENS_PER_CALL.input.toLocaleString('en-US')} input tokens a trial`,
   };
 }

@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
-import { releaseOwned } from '../store/costLedger.js';
 import { immediate } from '../store/database.js';
 import { getExperiment, transition } from '../store/experiments.js';
-import { getJob, nextQueuedJob, requeueExpired, runningJob, type JobKind, type JobRow } from '../store/jobs.js';
+import { getJob, nextQueuedJob, runningJob, type JobKind, type JobRow } from '../store/jobs.js';
 import { listScenarios } from '../store/scenarios.js';
 import { PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
 import { evaluateExperiment, runTrainBaseline } from './evaluate.js';
 import { followMarkers } from './followMarkers.js';
-import { runLeased, type Fence, type JobHandler, type LeaseOptions } from './jobLease.js';
+import { runLeased, takeBackExpired, type Fence, type JobHandler, type LeaseOptions } from './jobLease.js';
 import { draftProposal } from './propose.js';
 import { requireProfile } from './requireProfile.js';
 import { runLoop } from './runLoop.js';
@@ -61,15 +60,6 @@ async function runRecorded(ctx: Context, job: JobRow, options: LeaseOptions): Pr
     ctx.log.warn(`job ${job.id} (${job.kind}) ended: ${error.message}`);
     return { ...done, state: getJob(ctx.db, job.id).state, error: { code: error.code, message: error.message } };
   }
-}
-
-function takeBackExpired(ctx: Context, of: { profileId: number; owner: string }): void {
-  const now = ctx.clock.now();
-  immediate(ctx.db, () => {
-    const expired = requeueExpired(ctx.db, { profileId: of.profileId, now });
-    if (expired?.owner === undefined || expired.owner === null || expired.owner === of.owner) return;
-    releaseOwned(ctx.db, { profileId: of.profileId, owner: expired.owner, at: now });
-  });
 }
 
 /**

@@ -16,5 +16,5 @@ export interface SlashRun {
 /** What was done, and what comes next. */
 export async function done({ ctx, look }: SlashRun, id: number, what: string): Promise<string> {
   const { next } = await standing(ctx, ownExperiment(ctx, id));
-  return `${what}\n${nextText(look, next)}`;
+  return `${what}\n\n${nextText(look, next)}`;
 }

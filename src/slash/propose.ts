@@ -26,9 +26,8 @@ export async function proposeFromChat(run: SlashRun): Promise<string> {
   if (jobId !== null) await launchWork(ctx);
   const started = jobId === null ? 'is proposed' : 'is started and runs in the background';
   const notes = warnings.map((warning) => `Note: ${warning}\n`).join('');
-  return done(
-    run,
-    experimentId,
-    `${notes}Experiment ${experimentId} ${started}. /karpathy status shows how far it is.`,
-  );
+  const answer = `${notes}Experiment ${experimentId} ${started}.`;
+  // Its executor is only just starting: what `done` would say of a job that is still queued misleads.
+  if (jobId !== null) return `${answer}\n\nNext: see how far it is.\n  /karpathy status`;
+  return done(run, experimentId, answer);
 }

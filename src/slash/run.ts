@@ -1,6 +1,6 @@
 import { KarpathyError, toKarpathyError } from '../errors.js';
 import { header } from '../text/header.js';
-import { makeLook, type Look } from '../text/look.js';
+import { makeLook, wrap, type Look } from '../text/look.js';
 import { asTyped } from '../text/next.js';
 import { prepare } from '../services/prepare.js';
 import { commandFor } from '../services/requireProfile.js';
@@ -18,13 +18,16 @@ const LIMIT = 3_400;
  */
 export async function runSlash(text: string, io: SlashIo): Promise<string> {
   try {
-    return fit(await answer(text, io));
+    return fit(laidOut(await answer(text, io), io));
   } catch (thrown) {
-    return fit(errorText(thrown));
+    return fit(laidOut(errorText(thrown), io));
   }
 }
 
-const LOOK: Look = makeLook({ width: 80, color: false, form: 'plain', command: '/karpathy' });
+const LOOK: Look = makeLook({ color: false, form: 'plain', command: '/karpathy' });
+
+/** Hermes breaks long lines of a local chat inside words. */
+const CHAT_WIDTH = 80;
 
 async function answer(text: string, io: SlashIo): Promise<string> {
   const call = readCall(text);
@@ -65,6 +68,18 @@ function errorText(thrown: unknown): string {
   );
   const hint = error.hint === undefined ? [] : [`→ ${error.hint}`];
   return [`Error: ${error.message}`, ...problems, ...hint].join('\n');
+}
+
+/** Wraps for a terminal; a messaging platform wraps by itself, to whatever the screen is. */
+function laidOut(text: string, io: SlashIo): string {
+  if (io.inGateway || io.platform !== null) return text;
+  return text
+    .split('\n')
+    .map((line) => {
+      const margin = line.length - line.trimStart().length;
+      return ' '.repeat(margin) + wrap(line.trimStart(), { width: CHAT_WIDTH, indent: margin + 2 });
+    })
+    .join('\n');
 }
 
 /** Cuts at a line and says where the rest is. */

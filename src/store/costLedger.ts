@@ -48,10 +48,7 @@ export function insertReservation(db: Db, row: NewReservation): number {
   );
 }
 
-/**
- * Money that was spent is a fact: a reservation that was released meanwhile (its owner was thought dead) is settled
- * all the same. Returns false when it was settled before.
- */
+/** Returns false when it was settled or released before. */
 export function settleReservation(
   db: Db,
   row: { id: number; tokens: number; usd: number | null; model: string | null; at: number },
@@ -61,7 +58,7 @@ export function settleReservation(
       .prepare(
         `UPDATE cost_ledger SET state = 'settled', settled_tokens = @tokens, settled_usd = @usd,
            model = coalesce(@model, model), settled_at = @at
-         WHERE id = @id AND state IN ('reserved', 'released')`,
+         WHERE id = @id AND state = 'reserved'`,
       )
       .run(row).changes === 1
   );
@@ -75,33 +72,14 @@ export function releaseReservation(db: Db, row: { id: number; at: number }): boo
   );
 }
 
-/** Releases what an owner that has ended left open in a profile; returns how many. */
-export function releaseOwned(db: Db, row: { profileId: number; owner: string; at: number }): number {
+/** What an owner has set aside and not settled, oldest first. */
+export function openReservations(db: Db, of: { profileId: number; owner: string }): LedgerRow[] {
   return db
     .prepare(
-      `UPDATE cost_ledger SET state = 'released', settled_at = @at
-       WHERE profile_id = @profileId AND owner = @owner AND state = 'reserved'`,
+      `SELECT ${COLUMNS} FROM cost_ledger
+       WHERE profile_id = @profileId AND owner = @owner AND state = 'reserved' ORDER BY id`,
     )
-    .run(row).changes;
-}
-
-/**
- * Releases the profile's reservations whose owner is gone: neither `self` nor the holder of a lease that runs at
- * `at`. Younger ones than `createdBefore` stay, since their owner may work without a job.
- */
-export function releaseOrphans(
-  db: Db,
-  row: { profileId: number; self: string; at: number; createdBefore: number },
-): number {
-  return db
-    .prepare(
-      `UPDATE cost_ledger SET state = 'released', settled_at = @at
-       WHERE profile_id = @profileId AND state = 'reserved' AND owner IS NOT @self
-         AND owner NOT IN (
-           SELECT lease_owner FROM jobs WHERE state = 'running' AND lease_expires_at > @at AND lease_owner IS NOT NULL)
-         AND (created_at < @createdBefore OR EXISTS (SELECT 1 FROM jobs WHERE jobs.lease_owner = cost_ledger.owner))`,
-    )
-    .run(row).changes;
+    .all(of) as LedgerRow[];
 }
 
 /** Sums of one experiment (or of the profile's spending outside any experiment, for null). */

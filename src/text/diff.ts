@@ -1,10 +1,10 @@
 import type { DiffPart, DiffView } from '../services/diffView.js';
-import { field, type Look } from './look.js';
+import { field, wrap, type Look } from './look.js';
 
 /** The sentence with what goes struck out and what comes marked: in colour, else as `[-old-]` and `{+new+}`. */
 export function wordsText(look: Look, parts: readonly DiffPart[]): string {
   const { colors } = look;
-  return parts
+  const text = parts
     .map(({ kind, text }) => {
       if (kind === 'same') return text;
       if (colors.isColorSupported) {
@@ -13,6 +13,7 @@ export function wordsText(look: Look, parts: readonly DiffPart[]): string {
       return kind === 'added' ? `{+${text}+}` : `[-${text}-]`;
     })
     .join('');
+  return wrap(text, { width: look.width });
 }
 
 const OPERATIONS = { rewrite: 'rewrites', insert: 'inserts after', delete: 'deletes' } as const;

@@ -6,8 +6,8 @@ export function findingsText(look: Look, findings: readonly Finding[]): string {
   const { green, yellow, red, cyan, dim } = look.colors;
   const mark = { ok: green('✓'), warn: yellow('!'), error: red('✗') } as const;
   const lines = findings.flatMap(({ level, area, message, fix }) => [
-    `${mark[level]} ${dim(area)} ${wrap(message, { width: look.width, indent: 2 })}`,
-    ...(fix === undefined ? [] : [`  ${cyan(`→ ${wrap(fix, { width: look.width, indent: 4 })}`)}`]),
+    `${mark[level]} ${dim(area)}${wrap(`${area} ${message}`, { width: look.width, indent: 2 }).slice(area.length)}`,
+    ...(fix === undefined ? [] : [`  ${cyan(wrap(`→ ${fix}`, { width: look.width, indent: 4 }))}`]),
   ]);
   const errors = findings.filter((finding) => finding.level === 'error').length;
   const warnings = findings.filter((finding) => finding.level === 'warn').length;

@@ -29,6 +29,11 @@ export function historyText(look: Look, items: readonly HistoryItem[]): string {
 }
 
 export function transitionsText(look: Look, id: number, items: readonly TransitionItem[]): string {
-  const rows = items.map((item) => [timestamp(item.at), `${item.from ?? '·'} → ${item.to}`, item.actor, item.reason]);
+  const rows = items.map((item) => [
+    timestamp(item.at),
+    item.from === null ? item.to : `${item.from} → ${item.to}`,
+    item.actor,
+    item.reason,
+  ]);
   return [`Experiment ${id}`, table(look, ['when', 'change', 'by', 'why'], rows)].join('\n');
 }

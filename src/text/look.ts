@@ -21,7 +21,8 @@ export function makeLook(options: {
   command: string;
 }): Look {
   return {
-    width: Math.max(40, Math.min(options.width ?? 80, 120)),
+    // A chat wraps by itself, or as a whole.
+    width: options.form === 'plain' ? Infinity : Math.max(40, Math.min(options.width ?? 80, 120)),
     colors: pico.createColors(options.color),
     form: options.form,
     command: options.command,
@@ -29,7 +30,13 @@ export function makeLook(options: {
   };
 }
 
-/** Wraps plain text at spaces; every line after the first is indented by `indent` spaces. */
+/** The text without colour codes. */
+export function visible(text: string): string {
+  // eslint-disable-next-line no-control-regex -- colour codes start with an escape character
+  return text.replaceAll(/\u001b\[[0-9;]*m/gu, '');
+}
+
+/** Wraps text at spaces, whatever its colours; every line after the first is indented by `indent` spaces. */
 export function wrap(text: string, options: { width: number; indent?: number }): string {
   const indent = options.indent ?? 0;
   const limit = Math.max(20, options.width - indent);
@@ -37,7 +44,7 @@ export function wrap(text: string, options: { width: number; indent?: number }):
     const out: string[] = [];
     let line = '';
     for (const word of paragraph.split(' ')) {
-      if (line !== '' && line.length + 1 + word.length > limit) {
+      if (line !== '' && visible(line).length + 1 + visible(word).length > limit) {
         out.push(line);
         line = word;
       } else {

@@ -17,8 +17,10 @@ export function showText(look: Look, view: ShowView, options: ExperimentLook): s
   }
   if (view.results.length > 0) parts.push(`${bold('Scenarios')}\n${resultsText(look, view.results)}`);
   parts.push(provenanceText(look, view));
-  parts.push(nextText(look, view.next));
-  return parts.join('\n\n');
+  // What this very command shows is no next step.
+  const commands = view.next.commands.filter((words) => words !== `show ${view.id}`);
+  parts.push(nextText(look, { ...view.next, commands }));
+  return parts.filter((part) => part !== '').join('\n\n');
 }
 
 function armText(arm: ArmResult | null): string {
@@ -55,7 +57,6 @@ function summaryLine(split: 'train' | 'holdout', results: readonly ScenarioResul
 
 function provenanceText(look: Look, { provenance, metadata, closingReason }: ShowView): string {
   const rows: [string, string | null][] = [
-    ['proposer', provenance.proposer],
     ['judge', provenance.judge],
     [
       'approved',
@@ -67,11 +68,13 @@ function provenanceText(look: Look, { provenance, metadata, closingReason }: Sho
     ['lines', metadata.addedLines === null ? null : `+${metadata.addedLines} -${metadata.removedLines ?? 0}`],
     ['git', gitText(provenance)],
     [
-      'evidence',
-      provenance.evidenceFingerprint === null ? null : `fingerprint ${provenance.evidenceFingerprint.slice(0, 12)}`,
+      'tested as',
+      provenance.evidenceFingerprint === null
+        ? null
+        : `fingerprint ${provenance.evidenceFingerprint.slice(0, 12)} of model, scenarios, evaluator and host`,
     ],
   ];
-  const shown = look.form === 'plain' ? rows.filter(([label]) => label === 'proposer' || label === 'closed') : rows;
+  const shown = look.form === 'plain' ? rows.filter(([label]) => label === 'closed') : rows;
   return shown.flatMap(([label, text]) => (text === null ? [] : [field(look, label, text)])).join('\n');
 }
 

@@ -1,3 +1,4 @@
+import { HUMAN_PROPOSER } from '../domain/experiment.js';
 import type { ExperimentView, JobView, StatusView } from '../services/status.js';
 import { beforeAfter, whatItDoes } from './diff.js';
 import { count, duration, plural, shorten, timestamp, usd } from './figures.js';
@@ -44,7 +45,7 @@ export function experimentLines(look: Look, view: ExperimentView, { now, budget 
   const phase = attention ? yellow(view.phase) : view.phase;
   const state = view.phase === view.state ? bold(view.state) : `${bold(view.state)}, ${phase}`;
   return [
-    `${bold(`Experiment ${view.id}`)} ${whatItDoes(view.edit)}${view.proposer === null ? '' : look.colors.dim(` (by ${view.proposer})`)}`,
+    `${bold(`Experiment ${view.id}`)} ${whatItDoes(view.edit)}${look.colors.dim(author(view.proposer))}`,
     field(look, 'state', state),
     ...beforeAfter(look, view.edit),
     ...(view.verdict === null && view.state === 'proposed' && view.edit.operation === null
@@ -54,6 +55,11 @@ export function experimentLines(look: Look, view: ExperimentView, { now, budget 
     ...windowLines(look, view, now),
     field(look, 'cost', costLine(view, budget)),
   ];
+}
+
+function author(proposer: string | null): string {
+  if (proposer === null) return '';
+  return proposer === HUMAN_PROPOSER ? ', written by a person' : `, written by ${proposer}`;
 }
 
 function windowLines(look: Look, { window, state }: ExperimentView, now: number): string[] {

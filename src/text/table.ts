@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Look } from './look.js';
+import { visible, type Look } from './look.js';
 
 /** Rows under a head, without borders; in a chat, one line per row. Widths follow the content, the last column wraps. */
 export function table(look: Look, head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -29,12 +29,9 @@ export function table(look: Look, head: readonly string[], rows: readonly (reado
 function lastColumnFits(look: Look, head: readonly string[], rows: readonly (readonly string[])[]): (number | null)[] {
   const widest = (column: number) => Math.max(...[head, ...rows].map((row) => [...visible(row[column] ?? '')].length));
   const others = head.slice(0, -1).reduce((sum, _, column) => sum + widest(column) + 2, 0);
-  const rest = Math.max(20, look.width - others);
-  return head.map((_, column) => (column === head.length - 1 && widest(column) > rest ? rest : null));
-}
-
-/** The text without colour codes. */
-function visible(text: string): string {
-  // eslint-disable-next-line no-control-regex -- colour codes start with an escape character
-  return text.replaceAll(/\u001b\[[0-9;]*m/gu, '');
+  const last = head.length - 1;
+  // A word that is wider would be cut off.
+  const words = rows.flatMap((row) => visible(row[last] ?? '').split(/\s+/)).map((word) => word.length);
+  const rest = Math.max(20, look.width - others, ...words);
+  return head.map((_, column) => (column === last && widest(column) > rest ? rest : null));
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { applyExperiment } from '../../services/apply.js';
+import { applyExperiment, requireApplicable } from '../../services/apply.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { appliedText } from '../../text/applied.js';
 import { agree } from '../agree.js';
@@ -20,9 +20,11 @@ export const applyCommand = command({
   input: z.object({ id: experimentId, yes: flag }),
   async run(session, { id, yes }) {
     const { ctx } = session;
-    const { targetRelpath } = ownExperiment(ctx, id);
+    const experiment = ownExperiment(ctx, id);
+    const { targetRelpath } = experiment;
     await agree(session, {
       what: 'applying a change',
+      possible: () => requireApplicable(ctx, experiment),
       question: `Write ${targetRelpath}?`,
       preview: await preview(session, id, `${targetRelpath} is written; new sessions use it`),
       yes,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { applyExperiment } from '../../services/apply.js';
-import { approve } from '../../services/approve.js';
+import { approve, requireApprovable } from '../../services/approve.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { appliedText } from '../../text/applied.js';
 import { agree } from '../agree.js';
@@ -33,9 +33,12 @@ export const approveCommand = command({
   }),
   async run(session, { id, apply, override, autoRevert, yes }) {
     const { ctx } = session;
-    const { targetRelpath } = ownExperiment(ctx, id);
+    const experiment = ownExperiment(ctx, id);
+    const { targetRelpath } = experiment;
+    const overriding = override === undefined ? {} : { override };
     await agree(session, {
       what: 'approving a change',
+      possible: () => requireApprovable(experiment, overriding),
       question: `Approve experiment ${id}${apply ? ` and write ${targetRelpath}` : ''}?`,
       preview: await preview(
         session,
@@ -44,7 +47,7 @@ export const approveCommand = command({
       ),
       yes,
     });
-    await approve(ctx, id, { ...(override === undefined ? {} : { override }), autoRevert });
+    await approve(ctx, id, { ...overriding, autoRevert });
     if (!apply) return outcome(ctx, id, `Experiment ${id} is approved.`);
     return outcome(ctx, id, `Experiment ${id} is approved. ${appliedText(await applyExperiment(ctx, id))}`);
   },

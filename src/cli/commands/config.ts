@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { z } from 'zod';
 import { configView } from '../../services/configView.js';
-import { table } from '../../text/table.js';
+import { configText } from '../../text/config.js';
 import { command } from '../command.js';
 
 export const configCommand = command({
@@ -11,11 +12,7 @@ export const configCommand = command({
   input: z.object({}),
   async run({ ctx }) {
     const settings = configView(ctx);
-    const rows = settings.map(({ path, value, source }) => [
-      path,
-      source,
-      value === null ? '–' : typeof value === 'string' ? value : JSON.stringify(value),
-    ]);
-    return { data: { settings }, text: (look) => table(look, ['setting', 'from', 'value'], rows) };
+    const configFile = join(ctx.paths.root, 'config.yaml');
+    return { data: { settings }, text: (look) => configText(look, settings, configFile) };
   },
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { finish } from '../../services/finish.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
+import { requireFullWindow } from '../../services/verify.js';
 import { agree } from '../agree.js';
 import { command } from '../command.js';
 import { experimentId, flag, reason } from '../inputs.js';
@@ -40,10 +41,11 @@ export const finishCommand = command({
     }),
   async run(session, { id, keep, revert, again, yes }) {
     const { ctx } = session;
-    ownExperiment(ctx, id);
+    const experiment = ownExperiment(ctx, id);
     const choice = keep !== undefined ? 'keep' : revert ? 'revert' : 'again';
     await agree(session, {
       what: 'ending a live window',
+      possible: () => requireFullWindow(ctx, experiment),
       question: QUESTIONS[choice](id),
       preview: await preview(session, id, DONE[choice](id)),
       yes,

@@ -13,9 +13,9 @@ export const proposeCommand = command({
   path: 'propose',
   group: 'Improve',
   summary: 'propose one change, by the model or in your own words, and test it',
-  usage: "[--rewrite N 'TEXT' | --insert-after N 'TEXT' | --delete N | --from FILE] [options]",
+  usage: '[EDIT] [options]',
   details:
-    'Without an edit the model writes it, from the scenarios that fail. `sentences` shows the numbers. The file is not touched.',
+    'EDIT is one of --rewrite, --insert-after, --delete and --from; without one the model writes the change, from the scenarios that fail. `sentences` shows the numbers. The file is not touched.',
   arguments: [{ name: '[text]', summary: 'the new sentence of --rewrite or --insert-after' }],
   options: [
     { flags: '--rewrite <n>', summary: 'replace sentence N by the text' },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ownExperiment } from '../../services/ownExperiment.js';
-import { resolveConflict } from '../../services/resolve.js';
+import { requireConflict, resolveConflict } from '../../services/resolve.js';
 import { agree } from '../agree.js';
 import { command } from '../command.js';
 import { experimentId, flag } from '../inputs.js';
@@ -27,12 +27,14 @@ export const resolveCommand = command({
     .refine((given) => given.keepMine !== given.restore, { error: 'needs either --keep-mine or --restore' }),
   async run(session, { id, keepMine, yes }) {
     const { ctx } = session;
-    const { targetRelpath } = ownExperiment(ctx, id);
+    const experiment = ownExperiment(ctx, id);
+    const { targetRelpath } = experiment;
     const effect = keepMine
       ? `${targetRelpath} stays as the person left it; experiment ${id} is closed.`
       : `${targetRelpath} gets the bytes from before experiment ${id}; the edited bytes are kept as a snapshot.`;
     await agree(session, {
       what: 'resolving a conflict',
+      possible: () => void requireConflict(ctx, experiment),
       question: keepMine
         ? `Keep the edited ${targetRelpath}?`
         : `Put ${targetRelpath} back as it was before experiment ${id}?`,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ownExperiment } from '../../services/ownExperiment.js';
-import { revertExperiment } from '../../services/revert.js';
+import { requireRevertable, revertExperiment } from '../../services/revert.js';
 import { agree } from '../agree.js';
 import { command } from '../command.js';
 import { experimentId, flag, reason } from '../inputs.js';
@@ -22,9 +22,11 @@ export const revertCommand = command({
   input: z.object({ id: experimentId, reason, yes: flag }),
   async run(session, { id, reason: why, yes }) {
     const { ctx } = session;
-    const { targetRelpath } = ownExperiment(ctx, id);
+    const experiment = ownExperiment(ctx, id);
+    const { targetRelpath } = experiment;
     await agree(session, {
       what: 'reverting a change',
+      possible: () => requireRevertable(experiment, false),
       question: `Put ${targetRelpath} back as it was before experiment ${id}?`,
       preview: await preview(session, id, `${targetRelpath} gets its prior bytes back`),
       yes,

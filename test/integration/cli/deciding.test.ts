@@ -37,6 +37,25 @@ describe('a person at a terminal', () => {
     expect([state(id), soul()]).toEqual(['proposed', DEFAULT_SOUL]);
   });
 
+  it.each([
+    ['approve', []],
+    ['apply', []],
+    ['revert', ['--reason', 'too rude']],
+    ['resolve', ['--restore']],
+    ['finish', ['--again']],
+  ])('is not asked what cannot be done anyway: %s', async (command, options) => {
+    const id = command === 'approve' ? await live(fixture) : await judged(fixture);
+    const run = await cli(fixture, ['--json', command, String(id), ...options, '--yes']);
+    const asking = await cli(fixture, [command, String(id), ...options], { answers: [true] });
+    expect([run.error().code, asking.code, asking.asked]).toEqual(['wrong_state', 3, []]);
+  });
+
+  it('is told which option is missing', async () => {
+    const id = await live(fixture);
+    const run = await cli(fixture, ['revert', String(id)]);
+    expect([run.code, run.stderr.includes('--reason: is needed')]).toEqual([2, true]);
+  });
+
   it('agrees to no automatic revert only when it is so given', async () => {
     const id = await judged(fixture);
     await cli(fixture, ['approve', String(id), '--yes', '--no-auto-revert']);

@@ -40,7 +40,7 @@ describe('status', () => {
   it('shows sentence, evidence, cost and what to do next at a glance', async () => {
     const id = await judged(fixture);
     const { stdout } = await cli(fixture, ['status']);
-    expect(stdout).toContain(`Experiment ${id} inserts after sentence 3 of SOUL.md (by human)`);
+    expect(stdout).toContain(`Experiment ${id} inserts after sentence 3 of SOUL.md, written by a person`);
     expect(stdout).toMatch(/state +proposed, waiting for a person/);
     expect(stdout).toContain(NEW_SENTENCE);
     expect(stdout).toMatch(/evidence +KEEP \(p = 0\.01\)/);
@@ -90,7 +90,7 @@ describe('the phase follows from state, verdict, job and file', () => {
     const id = await judged(fixture, 'undecided');
     const view = await status();
     expect(view.experiment?.phase).toBe('waiting for a person');
-    expect(view.next.commands).toContain(`approve ${id} --override 'reason'`);
+    expect(view.next.commands).toContain(`approve ${id} --override '…'`);
   });
 
   it('stale when the file changed after the edit was written', async () => {

@@ -54,6 +54,13 @@ describe('reading', () => {
     expect(await say('')).toBe(await say('status'));
   });
 
+  it('wraps between words for the terminal of a local chat, and leaves a platform to wrap by itself', async () => {
+    await judged(fixture);
+    const widest = (text: string) => Math.max(...text.split('\n').map((line) => line.length));
+    expect(widest(await say('show'))).toBeLessThanOrEqual(80);
+    expect(widest(await say('show', { platform: 'telegram' }))).toBeGreaterThan(80);
+  });
+
   it('show, diff and history speak of the experiment', async () => {
     const id = await judged(fixture);
     expect(await say('show')).toContain('Verdict, in plain words');
