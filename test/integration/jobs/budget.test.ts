@@ -12,7 +12,8 @@ import {
 } from '#src/services/budget.js';
 import { chargedCall } from '#src/services/chargedCall.js';
 import { createExperiment, getExperiment } from '#src/store/experiments.js';
-import { insertJob, takeLease } from '#src/store/jobs.js';
+import { takeBackExpired } from '#src/services/jobLease.js';
+import { findJob, insertJob, takeLease } from '#src/store/jobs.js';
 import { listLedger } from '#src/store/costLedger.js';
 import { testContext, type TestContext, type TestContextOptions } from '../../support/context.js';
 
@@ -128,36 +129,25 @@ describe('a call that fails', () => {
 });
 
 describe('reservations of the dead', () => {
-  it('are released once their lease has run out, and not before', () => {
+  it('are booked as reserved when their job is taken over: dying again and again passes no limit', () => {
     const fixture = withExperiment({ config: { budget: { tokens: 1000 } } });
     const { ctx, experimentId: id, db, clock, profileId } = fixture;
-    const jobId = insertJob(db, {
-      profileId,
-      experimentId: id,
-      kind: 'evaluate',
-      payload: {},
-      requestedBy: 'x',
-      at: clock.now(),
-    });
+    const job = { profileId, experimentId: id, kind: 'evaluate', payload: {}, requestedBy: 'x' } as const;
+    const jobId = insertJob(db, { ...job, at: clock.now() });
     takeLease(db, { id: jobId, owner: 'dead', now: clock.now(), expiresAt: clock.now() + 60_000 });
-    const lost = reserve(ctx, request(id, { tokens: 900, owner: 'dead' }));
-    expect(code(() => reserve(ctx, request(id)))).toBe('budget');
+    reserve(ctx, request(id, { tokens: 900, owner: 'dead' }));
     clock.advance(60_001);
-    expect(code(() => reserve(ctx, request(id)))).toBe('allowed');
-    expect(listLedger(db, { profileId, experimentId: id }).map((r) => r.state)).toEqual(['released', 'reserved']);
-
-    // It was not dead after all: what it spent is a fact.
-    settle(ctx, lost, { tokens: 800, usd: null });
-    expect(spent(ctx, id).tokens).toBe(800);
+    takeBackExpired(ctx, { profileId, owner: 'alive' });
+    expect(findJob(db, jobId)?.state).toBe('queued');
+    expect(listLedger(db, { profileId, experimentId: id })).toMatchObject([{ state: 'settled', settledTokens: 900 }]);
+    expect(getExperiment(db, id).tokens).toBe(900);
+    expect(code(() => reserve(ctx, request(id)))).toBe('budget');
   });
 
-  it('of work without a job stay for two hours', () => {
-    const { ctx, experimentId: id, clock } = withExperiment({ config: { budget: { tokens: 1000 } } });
+  it('count against the limit until then', () => {
+    const { ctx, experimentId: id } = withExperiment({ config: { budget: { tokens: 1000 } } });
     reserve(ctx, request(id, { tokens: 900, owner: 'other process' }));
-    clock.advance(60 * 60 * 1000);
     expect(code(() => reserve(ctx, request(id)))).toBe('budget');
-    clock.advance(61 * 60 * 1000);
-    expect(code(() => reserve(ctx, request(id)))).toBe('allowed');
   });
 });
 

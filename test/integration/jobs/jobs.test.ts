@@ -127,7 +127,7 @@ describe('a job', () => {
     expect(await failure(old)).toMatchObject({ code: 'busy' });
     expect(findJob(fixture.db, id)).toMatchObject({ state: 'finished', leaseOwner: 'b' });
     expect(listLedger(fixture.db, { profileId: fixture.profileId, experimentId: null })).toMatchObject([
-      { state: 'released' },
+      { state: 'settled' },
     ]);
   });
 
