@@ -49,8 +49,9 @@ async function main(): Promise<number> {
     await stage.close();
     stop.end();
     const { root } = stage;
+    const key = options.real && process.env.OPENAI_API_KEY ? ' Its config.yaml holds your API key.' : '';
     narrator.say(
-      `\nThe root stays for a look. It is on its own: no other Hermes is touched.\n  cd ${root.cwd}\n` +
+      `\nThe root stays for a look. It is on its own: no other Hermes is touched.${key}\n  cd ${root.cwd}\n` +
         `  HOME=${root.userHome} HERMES_HOME=${root.home} ${root.install.hermes} karpathy history\n` +
         `  rm -r ${root.dir}    removes all of it`,
     );
@@ -75,7 +76,7 @@ function introduce(narrator: Narrator, options: DemoOptions): void {
         : `but one thing: the model is simulated by a server in this process (seed "${options.seed}").`),
   );
   narrator.say(
-    `Time limit: ${options.limitSeconds / 60} minutes; with the simulated model it should take under 6 on 2 cores.`,
+    `Time limit: ${options.limitSeconds / 60} minutes; with the simulated model it should take under 6 on 2 idle cores.`,
   );
 }
 

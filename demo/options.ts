@@ -14,7 +14,7 @@ Shows one edit after the other going through the plugin in a real Hermes, in a t
   --base-url URL      a real OpenAI-compatible model instead of the simulated one (ends in /v1)
   --model NAME        its name; the key, if it needs one, is read from OPENAI_API_KEY
   --seed TEXT         seed of the simulated model (default: the one this demo was written for)
-  --limit MINUTES     the story stops after this time (default 10; 120 with a real model)
+  --limit MINUTES     the story stops after this time (default 15; 120 with a real model)
   --help
 `;
 
@@ -41,7 +41,7 @@ export function readOptions(argv: readonly string[]): DemoOptions | null {
   if (baseUrl !== undefined && !/^https?:\/\//.test(baseUrl)) {
     throw new Error(`--base-url ${baseUrl} is not a URL: it begins with http:// or https:// and ends in /v1.`);
   }
-  const minutes = Number(values.limit ?? (baseUrl === undefined ? 10 : 120));
+  const minutes = Number(values.limit ?? (baseUrl === undefined ? 15 : 120));
   if (!(minutes > 0)) throw new Error(`--limit ${values.limit} is not a number of minutes above 0.`);
   return {
     real: baseUrl === undefined || values.model === undefined ? null : { baseUrl, model: values.model },
