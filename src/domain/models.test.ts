@@ -14,6 +14,9 @@ it.each([
   [at('http://127.0.0.1:8080/v1', 'a'), at('http://127.0.0.1:8080/v1', 'b'), false],
   [at(null, 'a', 'Anthropic'), at(null, 'a', 'anthropic'), true],
   [at(null, 'a', 'anthropic'), at(null, 'a', 'openrouter'), false],
+  [at(null, 'some/Model-1', 'openrouter'), at('https://openrouter.ai/api/v1', 'some/model-1'), true],
+  [at(null, 'model-1', 'vendor'), at('https://openrouter.ai/api/v1', 'vendor/model-1'), true],
+  [at(null, 'model-1', 'vendor'), at('https://openrouter.ai/api/v1', 'vendor/model-2'), false],
 ])('%j and %j are the same model: %s', (a, b, same) => {
   expect(sameModel(a, b)).toBe(same);
   expect(sameModel(b, a)).toBe(same);

@@ -7,10 +7,16 @@ export interface NamedModel {
 
 /**
  * Two models are the same when the endpoint (or, without one, the provider) and the model's name agree, however
- * they are spelt.
+ * they are spelt. The host names a provider and no endpoint: against a model with an endpoint the name alone decides,
+ * without the vendor that some providers put before it, since the two may well be one.
  */
 export function sameModel(a: NamedModel, b: NamedModel): boolean {
+  if ((a.base_url === null) !== (b.base_url === null)) return bareName(a) === bareName(b);
   return endpoint(a) === endpoint(b) && a.model.trim().toLowerCase() === b.model.trim().toLowerCase();
+}
+
+function bareName({ model }: NamedModel): string {
+  return model.trim().toLowerCase().split('/').at(-1) ?? '';
 }
 
 function endpoint(model: NamedModel): string {

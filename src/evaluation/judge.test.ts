@@ -67,6 +67,11 @@ describe('a judge', () => {
       returned: 'judge-1 (http://lab/v1)',
     });
     await expect(judge.grade(input)).rejects.toMatchObject({ code: 'same_model' });
+    // The proposer was called through the host, which names no endpoint.
+    for (const returned of ['judge-1 (custom)', 'some/Judge-1 (openrouter)', 'JUDGE-1 (http://lab/v1/)']) {
+      expect(() => refuseSameModel(JUDGE, { configured: null, returned })).toThrow(/same model/);
+    }
+    refuseSameModel(JUDGE, { configured: null, returned: 'judge-2 (custom)' });
   });
 
   it('is trusted only after it failed what is plainly wrong', async () => {

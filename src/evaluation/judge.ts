@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeModel, sameModel } from '../domain/models.js';
+import { describedModel, sameModel } from '../domain/models.js';
 import { KarpathyError } from '../errors.js';
 import type { Completion, LanguageModel, TrialEvidence } from '../ports.js';
 import type { ModelIdentity } from '../schemas.js';
@@ -82,8 +82,10 @@ export function judgeFor(judge: Judge, turns: readonly string[]): RubricJudge {
 
 /** @throws KarpathyError `same_model` */
 export function refuseSameModel(judge: ModelIdentity, proposer: ProposerIdentity): void {
-  const same = proposer.configured !== null && sameModel(judge, proposer.configured);
-  if (same || describeModel(judge) === proposer.returned) throw sameModelError(judge);
+  const returned = proposer.returned === null ? null : describedModel(proposer.returned);
+  if ([proposer.configured, returned].some((known) => known !== null && sameModel(judge, known))) {
+    throw sameModelError(judge);
+  }
 }
 
 function sameModelError(identity: ModelIdentity): KarpathyError {
