@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Arm, EvalPurpose } from '../domain/experiment.js';
 import { KarpathyError } from '../errors.js';
 import { EVALUATOR_VERSION, restorePlan, serialisePlan, type EvalPlan } from '../evaluation/plan.js';
@@ -35,7 +36,10 @@ export interface RunRequest {
   readonly onStart?: (run: { evalRunId: number; fingerprint: string }) => void;
 }
 
-/** A run that was interrupted, and the plan it goes on with; null when there is none for the same texts. */
+/**
+ * A run that was interrupted, and the plan it goes on with; null when there is none for the same texts, agent, judge
+ * and evaluator: trials of different ones must not be counted together.
+ */
 export function resumableRun(ctx: Context, request: Omit<RunRequest, 'estimate'>): EvalRunRow | null {
   const incumbent = digestOf(request.contents.incumbent);
   const candidate = digestOf(request.contents.candidate);
@@ -47,8 +51,13 @@ export function resumableRun(ctx: Context, request: Omit<RunRequest, 'estimate'>
   });
   const same = (row: EvalRunRow): boolean => {
     if (row.incumbentSha256 !== incumbent || row.candidateSha256 !== candidate) return false;
-    const { firstEpoch, round } = restorePlan(row);
-    return firstEpoch === (request.firstEpoch ?? 1) && round === (request.round ?? 0);
+    const plan = restorePlan(row);
+    if (plan.firstEpoch !== (request.firstEpoch ?? 1) || plan.round !== (request.round ?? 0)) return false;
+    return (
+      isDeepStrictEqual(plan.agentModel, agentOf(ctx)) &&
+      isDeepStrictEqual(plan.judge, judgeOf(ctx, plan)) &&
+      plan.evaluator === EVALUATOR_VERSION
+    );
   };
   const found = open.find(same) ?? null;
   for (const row of open) {
@@ -67,9 +76,6 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
   if (ctx.hermes === null) throw noHermes();
   const { runner } = ctx.config.config;
   const realConfirmed = assertTestable(ctx, request.scenarios);
-  const agent = agentModel(ctx.profile.home);
-  const judged = request.scenarios.some((s) => s.spec.checks.some((check) => check.judge !== undefined));
-  const judge = ctx.config.config.models.judge;
   const incumbentSha256 = digestOf(request.contents.incumbent);
   if (incumbentSha256 === null) throw new TypeError('a run needs the incumbent text');
   const plan: EvalPlan = {
@@ -93,9 +99,9 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
     maxTurns: runner.max_turns,
     timeoutMs: runner.timeout_seconds * 1000,
     tokenCap: runner.max_turns * TOKENS_PER_TURN,
-    agentModel: { provider: agent.provider, model: agent.model, base_url: agent.baseUrl },
+    agentModel: agentOf(ctx),
     proposer: request.proposer,
-    judge: judged && judge !== null ? ctx.makeModel(judge).configured : null,
+    judge: judgeOf(ctx, request),
   };
   const stored = serialisePlan(plan);
   const fingerprint = await evidenceFingerprint(ctx);
@@ -125,6 +131,18 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
     request.onStart?.({ evalRunId: id, fingerprint: fingerprint.sha256 });
     return getEvalRun(ctx.db, id);
   });
+}
+
+function agentOf(ctx: Context): EvalPlan['agentModel'] {
+  const { provider, model, baseUrl } = agentModel(ctx.profile.home);
+  return { provider, model, base_url: baseUrl };
+}
+
+/** Who grades, as configured; null where nothing is to be graded. */
+function judgeOf(ctx: Context, of: { readonly scenarios: readonly ScenarioSnapshot[] }): EvalPlan['judge'] {
+  const { judge } = ctx.config.config.models;
+  const asked = of.scenarios.some((s) => s.spec.checks.some((check) => check.judge !== undefined));
+  return asked && judge !== null ? ctx.makeModel(judge).configured : null;
 }
 
 /** Ids of the scenarios whose tools a person let run for real. */

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { evaluateExperiment } from '#src/services/evaluate.js';
 import { getExperiment, history } from '#src/store/experiments.js';
@@ -115,6 +116,21 @@ describe('faults outside the agent', () => {
       GROUP BY scenario_id, epoch, arm HAVING COUNT(*) > 1)`;
     expect(count(test, pairs)).toBeLessThanOrEqual(1);
   });
+});
+
+it('an interrupted run is not gone on with under another agent model: its trials say nothing about that one', async () => {
+  const test = evaluation({
+    outcome: (spec, call) => {
+      if (call === 5) throw new Error('power cut');
+      return spec.arm === 'candidate';
+    },
+  });
+  await expect(evaluateExperiment(test.ctx, test.experimentId)).rejects.toThrow('power cut');
+  writeFileSync(join(test.home, 'config.yaml'), 'model: {default: another-model}\n');
+  await evaluateExperiment(test.ctx, test.experimentId);
+  expect(count(test, "SELECT COUNT(*) FROM eval_runs WHERE state = 'cancelled'")).toBe(1);
+  const afresh = test.ran.filter((spec) => spec.evalRunId === 2).length;
+  expect(count(test, `${TRIALS} JOIN eval_runs r ON r.id = eval_run_id WHERE r.state = 'finished'`)).toBe(afresh);
 });
 
 it('an interrupted run goes on with the plan as it was, whatever was edited meanwhile', async () => {
