@@ -1,6 +1,14 @@
 import { KarpathyError } from '../errors.js';
 import { immediate } from '../store/database.js';
-import { findOpenJob, getJob, insertJob, requestCancel, type JobKind, type JobRow } from '../store/jobs.js';
+import {
+  cancelJobsOf,
+  findOpenJob,
+  getJob,
+  insertJob,
+  requestCancel,
+  type JobKind,
+  type JobRow,
+} from '../store/jobs.js';
 import type { Context } from './context.js';
 import { followMarkers } from './followMarkers.js';
 import { requireProfile } from './requireProfile.js';
@@ -29,6 +37,15 @@ export function enqueue(ctx: Context, request: JobRequest): number {
   });
   followMarkers(ctx);
   return id;
+}
+
+/**
+ * Ends the work on an experiment that a person has decided: what is queued at once, what is running stops spending
+ * within a heartbeat.
+ */
+export function endWorkOn(ctx: Context, experimentId: number): void {
+  immediate(ctx.db, () => cancelJobsOf(ctx.db, { experimentId, at: ctx.clock.now() }));
+  followMarkers(ctx);
 }
 
 /**

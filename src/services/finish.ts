@@ -2,7 +2,9 @@ import { KarpathyError } from '../errors.js';
 import { getExperiment, recordWindow, type ExperimentRow } from '../store/experiments.js';
 import { requirePerson } from './authority.js';
 import type { Context } from './context.js';
+import { endWorkOn } from './enqueue.js';
 import { followMarkers } from './followMarkers.js';
+import { waitsForPerson } from './liveWindow.js';
 import { ownExperiment } from './ownExperiment.js';
 import { revertExperiment } from './revert.js';
 import { closeAsVerified, requireFullWindow } from './verify.js';
@@ -19,6 +21,15 @@ export interface FinishOptions {
 }
 
 /**
+ * A person may decide once the window is full, and before that when it has stopped at a fault and asks for it.
+ * @throws KarpathyError `wrong_state`
+ */
+export function requireEndedWindow(ctx: Context, experiment: ExperimentRow): void {
+  if (experiment.state === 'live' && waitsForPerson(experiment)) return;
+  requireFullWindow(ctx, experiment);
+}
+
+/**
  * A person's decision about a live window that ended without one (too few sessions, money or trials).
  * @throws KarpathyError `needs_person`, `bad_usage`, `wrong_state` while the window is open, `conflict`, and what
  *   `revertExperiment` throws
@@ -30,7 +41,7 @@ export async function finish(ctx: Context, id: number, options: FinishOptions): 
   if (choices.length !== 1) {
     throw new KarpathyError('bad_usage', 'Give exactly one of --keep REASON, --revert and --again.');
   }
-  requireFullWindow(ctx, experiment);
+  requireEndedWindow(ctx, experiment);
   if (options.revert === true) return revertExperiment(ctx, id, { reason: 'the live window ended without a verdict' });
   if (options.keep !== undefined) return keep(ctx, experiment, options.keep.trim());
   return again(ctx, experiment);
@@ -38,7 +49,7 @@ export async function finish(ctx: Context, id: number, options: FinishOptions): 
 
 function keep(ctx: Context, experiment: ExperimentRow, reason: string): ExperimentRow {
   if (reason === '') throw new KarpathyError('bad_usage', '--keep needs a reason, which stays on record.');
-  return closeAsVerified(ctx, experiment, {
+  const kept = closeAsVerified(ctx, experiment, {
     actor: ctx.actor,
     evidence: {
       verdict: null,
@@ -47,6 +58,8 @@ function keep(ctx: Context, experiment: ExperimentRow, reason: string): Experime
       reason: `kept by a person without a verdict: ${reason}`,
     },
   });
+  endWorkOn(ctx, experiment.id);
+  return kept;
 }
 
 function again(ctx: Context, experiment: ExperimentRow): ExperimentRow {

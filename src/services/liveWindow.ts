@@ -48,6 +48,11 @@ export interface WindowStatus {
 
 /** How a note begins that asks a person to decide; it stays until they do. */
 export const WAITS_FOR_PERSON = 'Waits for you: ';
+/** The window has stopped short of a verdict, full or not (a hard fault), and asks for `finish`. */
+export function waitsForPerson(experiment: Pick<ExperimentRow, 'liveNote'>): boolean {
+  return experiment.liveNote?.startsWith(WAITS_FOR_PERSON) ?? false;
+}
+
 export const WAITS_FOR_MONEY = 'Waits for budget: ';
 const OPEN_CHATS = 'Open chats still have the old text: ';
 /** Longer ago than this a chat is not called open any more. */
@@ -108,7 +113,7 @@ function refreshWindow(ctx: Context, window: LiveWindow): WindowStatus {
     conflict: found === 'as_applied' ? null : found,
     fault,
     openChats,
-    waitsForPerson: note?.startsWith(WAITS_FOR_PERSON) ?? false,
+    waitsForPerson: waitsForPerson({ liveNote: note }),
     note,
   };
 }
@@ -129,7 +134,7 @@ function noteOf(
   seen: { fault: WindowFault | null; openChats: readonly OpenChat[] },
 ): string | null {
   const { liveNote, autoRevertAgreed, targetRelpath } = experiment;
-  if (liveNote?.startsWith(WAITS_FOR_PERSON)) return liveNote;
+  if (waitsForPerson(experiment)) return liveNote;
   if (seen.fault !== null && !autoRevertAgreed) {
     return `${WAITS_FOR_PERSON}${faultText(seen.fault, targetRelpath)}. Revert it, or keep it with a reason.`;
   }

@@ -4,8 +4,8 @@ import { getExperiment, markConflict, transition, type ExperimentRow } from '../
 import { findSnapshot } from '../store/snapshots.js';
 import { commandLine, requirePerson } from './authority.js';
 import type { Context } from './context.js';
+import { endWorkOn } from './enqueue.js';
 import { changeFile } from './fileChange.js';
-import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
 import { priorBytes } from './revert.js';
 import { targetStatus, type TargetStatus } from './targetStatus.js';
@@ -24,8 +24,14 @@ export async function resolveConflict(ctx: Context, id: number, options: Resolve
   requirePerson(ctx, 'whose text stays');
   const experiment = ownExperiment(ctx, id);
   const status = requireConflict(ctx, experiment);
-  if ('restore' in options) return restore(ctx, experiment, status);
+  if ('restore' in options) await restore(ctx, experiment, status);
+  else keepTheirs(ctx, experiment);
+  endWorkOn(ctx, id);
+  return getExperiment(ctx.db, id);
+}
 
+function keepTheirs(ctx: Context, experiment: ExperimentRow): void {
+  const { id } = experiment;
   const at = ctx.clock.now();
   if (experiment.state === 'live') {
     const set = { manualConflictDetected: false };
@@ -34,8 +40,6 @@ export async function resolveConflict(ctx: Context, id: number, options: Resolve
     // A verified edit was proven and its window is over; that a person wrote on since takes nothing from it.
     markConflict(ctx.db, id, { detected: false, at });
   }
-  followMarkers(ctx);
-  return getExperiment(ctx.db, id);
 }
 
 /** @throws KarpathyError `wrong_state` when nothing is to be resolved */

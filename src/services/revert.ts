@@ -4,6 +4,7 @@ import { readTarget } from '../ratchet/target.js';
 import { getExperiment, listExperiments, type ExperimentRow } from '../store/experiments.js';
 import { commandLine, RATCHET, requirePerson } from './authority.js';
 import type { Context } from './context.js';
+import { endWorkOn } from './enqueue.js';
 import { changeFile, conflictError } from './fileChange.js';
 import { ownExperiment } from './ownExperiment.js';
 import { targetStatus } from './targetStatus.js';
@@ -28,7 +29,7 @@ export async function revertExperiment(ctx: Context, id: number, options: Revert
   if (status !== 'as_applied') throw notAsApplied(ctx, experiment, status);
   const file = readTarget(experiment.targetProfileRoot, experiment.targetRelpath);
   const prior = priorBytes(experiment);
-  return changeFile(ctx, {
+  const reverted = await changeFile(ctx, {
     experiment,
     kind: 'revert',
     to: 'reverted',
@@ -39,6 +40,9 @@ export async function revertExperiment(ctx: Context, id: number, options: Revert
     actor: options.actor ?? ctx.actor,
     reason: options.reason,
   });
+  // The ratchet reverts from within the job that judged the window.
+  if (!byRatchet) endWorkOn(ctx, id);
+  return reverted;
 }
 
 /** The exact bytes from before the apply. */

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { finish } from '../../services/finish.js';
+import { finish, requireEndedWindow } from '../../services/finish.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
-import { requireFullWindow } from '../../services/verify.js';
 import { agree } from '../agree.js';
 import { command } from '../command.js';
 import { experimentId, flag, reason } from '../inputs.js';
@@ -45,7 +44,7 @@ export const finishCommand = command({
     const choice = keep !== undefined ? 'keep' : revert ? 'revert' : 'again';
     await agree(session, {
       what: 'ending a live window',
-      possible: () => requireFullWindow(ctx, experiment),
+      possible: () => requireEndedWindow(ctx, experiment),
       question: QUESTIONS[choice](id),
       preview: await preview(session, id, DONE[choice](id)),
       yes,

@@ -2,9 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { KarpathyError, isKarpathyError } from '#src/errors.js';
 import type { WindowVerdict } from '#src/gate/types.js';
+import { enqueue } from '#src/services/enqueue.js';
 import { finish } from '#src/services/finish.js';
 import { resolveConflict } from '#src/services/resolve.js';
+import { revertExperiment } from '#src/services/revert.js';
 import { judgeWindow, refreshWindows, type JudgeOptions } from '#src/services/window.js';
+import { runJobNow } from '#src/services/work.js';
 import { baselinesOf } from '#src/store/baselines.js';
 import { getExperiment, history } from '#src/store/experiments.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
@@ -232,6 +235,14 @@ describe('a hard fault', () => {
     expect(soul()).toBe(APPLIED);
   });
 
+  it('can be decided by the person although the window is not full', async () => {
+    const id = await applied();
+    faulty();
+    await judgeWindow(fixture.ctx, id, noTrials());
+    await finish(fixture.ctx, id, { keep: 'the session was an old one' });
+    expect(row(id)).toMatchObject({ state: 'verified' });
+  });
+
   it('does not revert when the host would block the text from before as well', async () => {
     const checkPrompt = async () => ({ blocked: true, truncated: false, limitChars: 20_000, findings: ['x'] });
     fixture = testContext({ config: { live: { sessions: TARGET, days: 2 } } });
@@ -255,6 +266,27 @@ describe('a person who edited the file while the edit was live', () => {
     expect(row(id)).toMatchObject({ state: 'reverted' });
     expect(history(fixture.db, id).at(-1)?.reason).toBe('superseded_by_person');
     expect(soul()).toBe('Mine.\n');
+  });
+});
+
+describe('work on an experiment', () => {
+  it.each([
+    ['reverts it', (id: number) => revertExperiment(fixture.ctx, id, { reason: 'enough' })],
+    ['keeps it', (id: number) => finish(fixture.ctx, id, { keep: 'enough' })],
+    [
+      'keeps their own text',
+      (id: number) => {
+        writeFileSync(fixture.target, 'Mine.\n');
+        return resolveConflict(fixture.ctx, id, { keepMine: true });
+      },
+    ],
+  ])('ends when a person %s, so that no trial is paid for in vain', async (_, decide) => {
+    const id = await applied();
+    sessions(TARGET);
+    refreshWindows(fixture.ctx);
+    const jobId = enqueue(fixture.ctx, { kind: 'window', experimentId: id });
+    await decide(id);
+    await expect(runJobNow(fixture.ctx, jobId)).rejects.toThrow('cancelled already');
   });
 });
 
