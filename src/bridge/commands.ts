@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { openContext } from '../app.js';
 import type { Actor } from '../domain/experiment.js';
 import { homeOfProfile } from '../hermes/paths.js';
@@ -65,6 +66,8 @@ export async function runSlashHere(session: Session, text: string): Promise<stri
 /** Ingests, counts and checks the live window of the session's profile. */
 export async function runTickHere(session: Session): Promise<unknown> {
   const { tick } = await import('../services/tick.js');
+  // Trials inherit it: nobody waits for them, and somebody may be using this machine.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const opened = open(session, { interactive: false, signal: session.signal, surface: 'tick' });
   try {
     return await tick(opened.ctx);

@@ -102,7 +102,8 @@ function sessionOf(
         scenarioIds: plan.scenarios.map((scenario) => scenario.id),
         epochs: Array.from({ length: epochs }, (_, index) => plan.firstEpoch + index),
         arms: plan.arms,
-        slots: plan.slots,
+        // Work that nobody started by hand leaves the machine to whoever uses it.
+        slots: ctx.surface.kind === 'tick' ? 1 : plan.slots,
         firstArm: (scenario, epoch) => pairOrder(plan.seed, scenario, epoch),
         finished: trials(),
         signal: ctx.signal,

@@ -1,8 +1,11 @@
 import { isKarpathyError } from '../errors.js';
-import { findProfile } from '../store/profiles.js';
+import { getJob, nextQueuedJob, runningJob } from '../store/jobs.js';
+import { findProfile, type ProfileRow } from '../store/profiles.js';
+import { PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
+import { takeBackExpired } from './jobLease.js';
 import { refreshMarkers } from './markers.js';
 import { reconcileOperations, type Reconciled } from './reconcile.js';
 import { commandFor } from './requireProfile.js';
@@ -22,25 +25,30 @@ export interface TickSummary {
 }
 
 export interface TickOptions {
-  /** Runs the job that judges a window; another one only in tests. */
+  /** Runs a job; another one only in tests. */
   readonly runJob?: typeof runJobNow;
 }
 
 /**
  * What a hook's wake-up does: ends what dead processes left open, takes the spool, counts the live window, and acts
- * on what needs no trials. Trials run here only if `background.evaluate` is on, within `background.hours`.
+ * on what needs no trials. Trials, and work that broke off, go on here only if `background.evaluate` is on, within
+ * `background.hours`.
  */
 export async function tick(ctx: Context, options: TickOptions = {}): Promise<TickSummary> {
   const reconciled = await reconcileOperations(ctx);
   const ingested = ingestSpool(ctx);
-  const windows = findProfile(ctx.db, ctx.profile.rootPath) === null ? [] : refreshWindows(ctx);
+  const profile = findProfile(ctx.db, ctx.profile.rootPath);
+  const windows = profile === null ? [] : refreshWindows(ctx);
+  const runJob = options.runJob ?? runJobNow;
   const judged: WindowOutcome[] = [];
   const waiting: string[] = [];
   for (const window of windows) {
-    const result = await look(ctx, window, options.runJob ?? runJobNow);
+    const result = await look(ctx, window, runJob);
     if (typeof result === 'string') waiting.push(result);
     else if (result !== null) judged.push(result);
   }
+  const left = profile === null ? null : await goOn(ctx, profile, runJob);
+  if (left !== null) waiting.push(left);
   refreshMarkers(ctx);
   for (const { outcome, message } of judged) if (outcome === 'waits' || outcome === 'conflict') waiting.push(message);
   return { reconciled, ingested, windows, judged, waiting };
@@ -61,6 +69,9 @@ async function look(
   }
   // Recorded either way: `work` runs what is recorded, whoever starts it.
   const jobId = enqueue(ctx, { kind: 'window', experimentId: id });
+  const { state, error } = getJob(ctx.db, jobId);
+  // Its budget or its provider's limit is used up: trying again at every turn would lift neither.
+  if (state === 'waiting') return `The live window of experiment ${id} waits for you: ${error?.message ?? 'stopped'}`;
   const refusal = whyNotNow(ctx);
   if (refusal !== null) return `The live window of experiment ${id} is full; judging it takes fresh trials. ${refusal}`;
   try {
@@ -68,6 +79,24 @@ async function look(
   } catch (error) {
     if (!isKarpathyError(error) || error.code === 'interrupted') throw error;
     return `The live window of experiment ${id} could not be judged: ${error.message}`;
+  }
+  return null;
+}
+
+/** Goes on with the oldest job whose executor died or never started; says so when it may not, null without any. */
+async function goOn(ctx: Context, profile: ProfileRow, runJob: typeof runJobNow): Promise<string | null> {
+  takeBackExpired(ctx, { profileId: profile.id, owner: PROCESS_OWNER });
+  if (runningJob(ctx.db, profile.id) !== null) return null;
+  // The job of a window is looked after where its window is.
+  const job = nextQueuedJob(ctx.db, { profileId: profile.id, kinds: ['propose', 'evaluate', 'run'] });
+  if (job === null) return null;
+  const refusal = whyNotNow(ctx);
+  if (refusal !== null) return `Job ${job.id} (${job.kind}) is queued. ${refusal}`;
+  try {
+    await runJob(ctx, job.id);
+  } catch (error) {
+    if (!isKarpathyError(error) || error.code === 'interrupted') throw error;
+    return `Job ${job.id} (${job.kind}) stopped: ${error.message}`;
   }
   return null;
 }

@@ -4,9 +4,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { WrittenConfig } from '#src/config.js';
 import { KarpathyError } from '#src/errors.js';
 import { markerKey } from '#src/hermes/paths.js';
+import { enqueue } from '#src/services/enqueue.js';
 import { tick, withinHours, type TickOptions } from '#src/services/tick.js';
 import { getExperiment } from '#src/store/experiments.js';
-import { getJob, listJobs } from '#src/store/jobs.js';
+import { getJob, listJobs, takeLease } from '#src/store/jobs.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { live, NEW_SENTENCE } from '../../support/experiments.js';
 import { completedSession, hookEvent, promptWith, writeSpool } from '../../support/observed.js';
@@ -84,6 +85,37 @@ describe('tick', () => {
     sessions(2);
     const { runJob, ran } = executor();
     expect((await tick(fixture.ctx, { runJob })).waiting.join()).toContain(LATER);
+    expect(ran).toEqual([]);
+  });
+
+  it('leaves a window alone that waits for budget: trying again at every turn would not lift it', async () => {
+    await applied({ background: { evaluate: true } });
+    sessions(2);
+    const jobId = enqueue(fixture.ctx, { kind: 'window', experimentId: id });
+    fixture.db.prepare("UPDATE jobs SET state = 'waiting', error = ?").run('{"code":"budget","message":"All spent."}');
+    const { runJob, ran } = executor();
+    expect((await tick(fixture.ctx, { runJob })).waiting.join()).toContain('All spent.');
+    expect(ran).toEqual([]);
+    expect(getJob(fixture.db, jobId).state).toBe('waiting');
+  });
+
+  it('goes on with work whose executor died, within what a person agreed to', async () => {
+    await applied({ background: { evaluate: true } });
+    const jobId = enqueue(fixture.ctx, { kind: 'evaluate', experimentId: id });
+    const at = fixture.clock.now();
+    takeLease(fixture.db, { id: jobId, owner: 'dead', now: at, expiresAt: at + 60_000 });
+    const { runJob, ran } = executor();
+    await tick(fixture.ctx, { runJob });
+    expect(ran).toEqual([]);
+    fixture.clock.advance(60_001);
+    await tick(fixture.ctx, { runJob });
+    expect(ran).toEqual([jobId]);
+  });
+
+  it('only says that work is queued where nobody agreed to work in the background', async () => {
+    enqueue(fixture.ctx, { kind: 'evaluate', experimentId: id });
+    const { runJob, ran } = executor();
+    expect((await tick(fixture.ctx, { runJob })).waiting.join()).toContain('Run `hermes -p dev karpathy work`');
     expect(ran).toEqual([]);
   });
 
