@@ -44,6 +44,17 @@ class Guard:
         finally:
             os._exit(code)
 
+    def end_with_parent(self):
+        """A runner that was killed watches no time any more, and the next one lays the same slot anew."""
+        parent = os.getppid()
+
+        def watch():
+            while os.getppid() == parent:
+                time.sleep(1)
+            self.end(GUARD_FAILED, "the process that started the trial is gone")
+
+        threading.Thread(target=watch, daemon=True).start()
+
     def on_tool(self, **call):
         try:
             return self._tool(**call)
@@ -137,6 +148,7 @@ def register(ctx):
             guard = Guard(json.load(file))
         ctx.register_middleware("tool_execution", guard.on_tool)
         ctx.register_middleware("llm_execution", guard.on_model)
+        guard.end_with_parent()
         guard.record.write({"event": "ready", "policy": guard.trial["policy"]})
     except BaseException:  # noqa: B902 - a slot without its guard must not go on
         os._exit(GUARD_FAILED)

@@ -5,6 +5,9 @@ import threading
 
 _INPUT = ("prompt_tokens", "input_tokens")
 _OUTPUT = ("completion_tokens", "output_tokens")
+# Anthropic states them beside input_tokens; in the OpenAI form prompt_tokens contains them.
+_CACHED = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_STORED = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 def _field(source, name):
@@ -20,6 +23,13 @@ def _first(source, names):
     return None
 
 
+def _given(usage):
+    given = _first(usage, _INPUT)
+    if given is None or _field(usage, "prompt_tokens") is not None:
+        return given
+    return given + sum(int(_field(usage, name) or 0) for name in _CACHED)
+
+
 class Budget:
     def __init__(self, limit, state_db):
         self.limit = limit
@@ -32,7 +42,7 @@ class Budget:
         usage = getattr(response, "usage", None)
         if usage is None:
             return {"input_tokens": None, "output_tokens": None, "cost": None}
-        given, made = _first(usage, _INPUT), _first(usage, _OUTPUT)
+        given, made = _given(usage), _first(usage, _OUTPUT)
         with self._lock:
             self._counted += (given or 0) + (made or 0)
         return {"input_tokens": given, "output_tokens": made, "cost": _field(usage, "cost")}
@@ -48,8 +58,11 @@ class Budget:
         try:
             db = sqlite3.connect(f"file:{self._state_db}?mode=ro", uri=True, timeout=1)
             try:
-                row = db.execute("SELECT COALESCE(SUM(input_tokens + output_tokens), 0) FROM session_model_usage")
-                return int(row.fetchone()[0])
+                known = {column[1] for column in db.execute("PRAGMA table_info(session_model_usage)")}
+                sums = [f"COALESCE(SUM({name}), 0)" for name in _STORED if name in known]
+                if not sums:
+                    return 0
+                return int(db.execute(f"SELECT {' + '.join(sums)} FROM session_model_usage").fetchone()[0])
             finally:
                 db.close()
         except sqlite3.Error:
