@@ -2,7 +2,6 @@ import type { Split } from '../domain/experiment.js';
 import { KarpathyError, type Problem } from '../errors.js';
 import { checkKind, userTurns, type CheckKind, type ToolPolicy } from '../schemas.js';
 import { immediate } from '../store/database.js';
-import { recordConsultation } from '../store/holdoutConsultations.js';
 import {
   findScenario,
   insertScenario,
@@ -14,6 +13,7 @@ import {
 } from '../store/scenarios.js';
 import { requirePerson } from './authority.js';
 import type { Context } from './context.js';
+import { holdoutHidden, openHoldout, type HoldoutOptions } from './holdout.js';
 import { requireProfile } from './requireProfile.js';
 import { parseEntry, realTools, writtenEntry, type ScenarioEntry } from './scenarioEntry.js';
 import { parseScenarioFile, stringifyScenario, stringifyScenarios } from './scenarioYaml.js';
@@ -23,12 +23,6 @@ export type ConfirmedTools = Readonly<Record<string, readonly string[]>>;
 
 export interface WriteOptions {
   readonly confirmedTools?: ConfirmedTools;
-}
-
-/** The holdout is shown only with both: asked for, and agreed to by a person on the surface. */
-export interface HoldoutOptions {
-  readonly includeHoldout?: boolean;
-  readonly privileged?: boolean;
 }
 
 export interface ScenarioSummary {
@@ -109,7 +103,8 @@ export function showScenario(
   options: HoldoutOptions = {},
 ): { readonly summary: ScenarioSummary; readonly entry: ScenarioEntry; readonly yaml: string } {
   const row = requireScenario(ctx, name);
-  if (row.split === 'holdout' && !openHoldout(ctx, { ...options, detail: `scenario ${name}` })) throw hidden(name);
+  if (row.split === 'holdout' && !openHoldout(ctx, { ...options, detail: `scenario ${name}` }))
+    throw holdoutHidden(name);
   const entry = entryOf(row);
   return { summary: summaryOf(row), entry, yaml: stringifyScenario(entry) };
 }
@@ -227,32 +222,6 @@ function warningsOf(ctx: Context, { entry, replaces }: Change): string[] {
     warnings.push(`${entry.name} was a train scenario that the proposer may have seen: as a holdout it proves less.`);
   }
   return warnings;
-}
-
-/** True when the holdout may be shown, which is then recorded. */
-function openHoldout(ctx: Context, options: HoldoutOptions & { readonly detail: string }): boolean {
-  if (options.includeHoldout !== true) return false;
-  const profile = requireProfile(ctx);
-  requirePerson(ctx, 'showing the holdout');
-  if (options.privileged !== true) throw hidden(null);
-  recordConsultation(ctx.db, {
-    profileId: profile.id,
-    experimentId: null,
-    evalRunId: null,
-    kind: 'view',
-    actor: ctx.actor,
-    detail: options.detail,
-    at: ctx.clock.now(),
-  });
-  return true;
-}
-
-function hidden(name: string | null): KarpathyError {
-  return new KarpathyError(
-    'needs_person',
-    name === null ? 'The holdout scenarios stay hidden.' : `${name} is a holdout scenario, which stays hidden.`,
-    { hint: 'Ask for it with --include-holdout and agree on the terminal; each view is recorded.' },
-  );
 }
 
 function requireScenario(ctx: Context, name: string): ScenarioRow {

@@ -2,6 +2,7 @@ import type { ExperimentRow } from '../store/experiments.js';
 import { listScenarioResults, type ScenarioResultRow } from '../store/scenarioResults.js';
 import type { Context } from './context.js';
 import { diffView, type DiffView } from './diffView.js';
+import { openHoldout, type HoldoutOptions } from './holdout.js';
 import type { NextStep } from './nextStep.js';
 import { ownExperiment } from './ownExperiment.js';
 import { standing, type ExperimentView } from './status.js';
@@ -43,18 +44,19 @@ export interface ShowView extends ExperimentView {
 }
 
 /**
- * Everything about one experiment. `withHoldout` names the holdout scenarios: the caller has asked for that right.
- * @throws KarpathyError `unknown_experiment`
+ * Everything about one experiment; holdout scenarios have no names unless a person asked for them, which is recorded.
+ * @throws KarpathyError `unknown_experiment`, `needs_person`
  */
-export async function show(ctx: Context, id: number, options: { withHoldout?: boolean } = {}): Promise<ShowView> {
+export async function show(ctx: Context, id: number, options: HoldoutOptions = {}): Promise<ShowView> {
   const experiment = ownExperiment(ctx, id);
+  const withHoldout = openHoldout(ctx, { ...options, detail: `show ${id}`, experimentId: id });
   const { view, next } = await standing(ctx, experiment);
   const { changedHunks, addedLines, removedLines, sentenceDeltaCount } = experiment;
   return {
     ...view,
     diff: diffView(experiment),
     metadata: { changedHunks, addedLines, removedLines, sentenceDeltaCount },
-    results: resultViews(listScenarioResults(ctx.db, id), options.withHoldout === true),
+    results: resultViews(listScenarioResults(ctx.db, id), withHoldout),
     provenance: {
       proposer: experiment.proposerModel,
       judge: experiment.judgeModel,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { requirePerson } from '../../services/authority.js';
 import { budgetLimits } from '../../services/budget.js';
 import { show } from '../../services/show.js';
 import { showText } from '../../text/show.js';
 import { command } from '../command.js';
 import { experimentId, flag } from '../inputs.js';
+import { agreeToHoldout } from './scenario/holdout.js';
 import { whichExperiment } from '../../services/whichExperiment.js';
 
 export const showCommand = command({
@@ -13,12 +13,17 @@ export const showCommand = command({
   summary: 'one experiment: the change by words, both arms per scenario, the verdict in plain words',
   details: 'Without ID: the experiment in flight. Holdout scenarios stay unnamed unless --include-holdout is given.',
   arguments: [{ name: '[id]', summary: 'number of the experiment' }],
-  options: [{ flags: '--include-holdout', summary: 'name the holdout scenarios; each view is recorded' }],
+  options: [
+    { flags: '--include-holdout', summary: 'name the holdout scenarios; each view is recorded' },
+    { flags: '--yes', summary: 'do not ask on the terminal' },
+  ],
   examples: ['show', 'show 7', '--json show 7'],
-  input: z.object({ id: experimentId.optional(), includeHoldout: flag }),
-  async run({ ctx }, { id, includeHoldout }) {
-    if (includeHoldout) requirePerson(ctx, 'showing the holdout');
-    const view = await show(ctx, whichExperiment(ctx, id), { withHoldout: includeHoldout });
+  withoutTerminal: 'Add --yes to skip the question.',
+  input: z.object({ id: experimentId.optional(), includeHoldout: flag, yes: flag }),
+  async run(session, { id, includeHoldout, yes }) {
+    const { ctx } = session;
+    const which = whichExperiment(ctx, id);
+    const view = await show(ctx, which, await agreeToHoldout(session, { includeHoldout, yes }));
     return {
       data: view,
       text: (look) => showText(look, view, { now: ctx.clock.now(), budget: budgetLimits(ctx) }),

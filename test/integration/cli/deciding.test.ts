@@ -137,6 +137,7 @@ const DECISIONS: readonly [string, () => Promise<string[]>][] = [
     },
   ],
   ['resume', async () => ['resume']],
+  ['show --include-holdout', async () => ['show', String(await judged(fixture)), '--include-holdout']],
   ['scenario list --include-holdout', async () => ['scenario', 'list', '--include-holdout']],
   ['scenario export --include-holdout', async () => ['scenario', 'export', '--include-holdout']],
 ];

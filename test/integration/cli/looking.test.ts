@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import { recordWindow } from '#src/store/experiments.js';
+import { listConsultations } from '#src/store/holdoutConsultations.js';
 import { insertJob } from '#src/store/jobs.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { approved, judged, live, liveWithFullWindow, NEW_SENTENCE, proposed } from '../../support/experiments.js';
@@ -151,6 +152,16 @@ describe('the phase follows from state, verdict, job and file', () => {
 });
 
 describe('show, diff and history', () => {
+  it('show names the holdout only after a person agreed, and records that they saw it', async () => {
+    const id = await judged(fixture);
+    const seen = () => listConsultations(fixture.db, fixture.profileId).filter(({ kind }) => kind === 'view');
+    await cli(fixture, ['show', String(id)]);
+    await cli(fixture, ['show', String(id), '--include-holdout'], { answers: [false] });
+    expect(seen()).toEqual([]);
+    await cli(fixture, ['show', String(id), '--include-holdout'], { answers: [true] });
+    expect(seen()).toMatchObject([{ experimentId: id, actor: 'person@cli', detail: `show ${id}` }]);
+  });
+
   it('show takes the one in flight, and has the verdict in plain words', async () => {
     const id = await judged(fixture);
     const { code, stdout } = await cli(fixture, ['show']);

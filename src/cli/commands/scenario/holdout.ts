@@ -1,4 +1,4 @@
-import type { HoldoutOptions } from '#src/services/scenarios.js';
+import type { HoldoutOptions } from '#src/services/holdout.js';
 import { agree } from '../../agree.js';
 import type { Session } from '../../command.js';
 
