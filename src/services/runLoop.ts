@@ -5,10 +5,10 @@ import type { Verdict } from '../gate/types.js';
 import { immediate } from '../store/database.js';
 import { getExperiment, listExperiments, transition } from '../store/experiments.js';
 import { writeJobExperiment, writeProgress, type JobRow } from '../store/jobs.js';
-import { listScenarios } from '../store/scenarios.js';
 import type { Context } from './context.js';
-import { evaluateExperiment, runTrainBaseline } from './evaluate.js';
+import { evaluateExperiment } from './evaluate.js';
 import type { LeasedJob } from './jobLease.js';
+import { measureIncumbent } from './measureIncumbent.js';
 import { assertCanEvaluate, draftProposal, openModelExperiment } from './propose.js';
 import { commandFor, requireProfile } from './requireProfile.js';
 
@@ -88,9 +88,7 @@ function next(ctx: Context, { lease, fence }: LeasedJob): number {
 /** False when the proposal was refused, which the next one may do better. */
 async function drafted(ctx: Context, experimentId: number, { fence }: LeasedJob): Promise<boolean> {
   if (getExperiment(ctx.db, experimentId).candidateSha256 !== null) return true;
-  if (listScenarios(ctx.db, requireProfile(ctx).id, { split: 'train' }).length > 0) {
-    await runTrainBaseline(ctx, experimentId, { fence });
-  }
+  await measureIncumbent(ctx, experimentId, { fence });
   try {
     await draftProposal(ctx, experimentId, { fence });
     return true;

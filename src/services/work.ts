@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
-import { immediate } from '../store/database.js';
-import { getExperiment, transition } from '../store/experiments.js';
+import { getExperiment } from '../store/experiments.js';
 import { getJob, nextQueuedJob, runningJob, type JobKind, type JobRow } from '../store/jobs.js';
-import { listScenarios } from '../store/scenarios.js';
 import { PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
-import { evaluateExperiment, runTrainBaseline } from './evaluate.js';
+import { evaluateExperiment } from './evaluate.js';
 import { followMarkers } from './followMarkers.js';
-import { runLeased, takeBackExpired, type Fence, type JobHandler, type LeaseOptions } from './jobLease.js';
+import { runLeased, takeBackExpired, type JobHandler, type LeaseOptions } from './jobLease.js';
+import { measureIncumbent } from './measureIncumbent.js';
 import { draftProposal } from './propose.js';
 import { requireProfile } from './requireProfile.js';
 import { runLoop } from './runLoop.js';
@@ -86,7 +85,7 @@ const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
     // Decided while the job waited: there is nothing left to do.
     if (experiment.state !== 'proposed') return;
     if (experiment.candidateSha256 === null) {
-      await baseline(ctx, id, fence);
+      await measureIncumbent(ctx, id, { fence });
       await draftProposal(ctx, id, { fence });
     }
     if (payload.evaluate) await evaluateExperiment(ctx, id, { fence, underpowered: payload.underpowered });
@@ -105,25 +104,4 @@ function experimentOf(job: JobRow): number {
   if (job.experimentId === null)
     throw new KarpathyError('internal', `Job ${job.id} (${job.kind}) names no experiment.`);
   return job.experimentId;
-}
-
-/** After these the same job can go on; anything else ends the experiment, or it would hold the profile's place. */
-const RESUMABLE: ReadonlySet<ErrorCode> = new Set(['interrupted', 'busy', 'budget', 'model_limit', 'price_unknown']);
-
-async function baseline(ctx: Context, experimentId: number, fence: Fence): Promise<void> {
-  const { profileId } = getExperiment(ctx.db, experimentId);
-  // Without Hermes the proposer still sees the file itself.
-  if (ctx.hermes === null || listScenarios(ctx.db, profileId, { split: 'train' }).length === 0) return;
-  try {
-    await runTrainBaseline(ctx, experimentId, { fence });
-  } catch (thrown) {
-    const error = toKarpathyError(thrown);
-    if (ctx.signal.aborted || RESUMABLE.has(error.code)) throw thrown;
-    immediate(ctx.db, () => {
-      fence();
-      const reason = `the train scenarios could not be run: ${error.message}`;
-      transition(ctx.db, { id: experimentId, to: 'rejected', actor: 'system', reason, at: ctx.clock.now() });
-    });
-    throw thrown;
-  }
 }

@@ -193,6 +193,20 @@ describe('the autonomous run', () => {
     expect(proposer.asked).toHaveLength(6);
   });
 
+  it('leaves the place in flight free when the train scenarios cannot be run', async () => {
+    const runner = echoingRunner({
+      onRun: () => {
+        throw new KarpathyError('host_failed', 'Hermes is broken.');
+      },
+    });
+    const fixture = proposingContext({ proposer: fakeProposer([HELPS]), runner });
+    addHoldout(fixture);
+    addScenario(fixture, { name: 'open-one' });
+    const jobId = enqueue(fixture.ctx, { kind: 'run', experimentId: null });
+    expect(await failure(runJobNow(fixture.ctx, jobId))).toMatchObject({ code: 'host_failed' });
+    expect(listExperiments(fixture.db)).toMatchObject([{ state: 'rejected', rejectedBy: 'system' }]);
+  });
+
   it('does not start while the profile is paused', async () => {
     const fixture = proposingContext({ proposer: fakeProposer([HELPS]) });
     addHoldout(fixture);
