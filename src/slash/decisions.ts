@@ -4,7 +4,7 @@ import { approve } from '../services/approve.js';
 import { finish } from '../services/finish.js';
 import { ownExperiment } from '../services/ownExperiment.js';
 import { revertExperiment } from '../services/revert.js';
-import { appliedText } from '../text/applied.js';
+import { appliedText, autoRevertText } from '../text/applied.js';
 import { done, type SlashRun } from './answer.js';
 import { idOf, type SlashCall } from './call.js';
 import { askForCode } from './gateway.js';
@@ -40,6 +40,7 @@ export async function approveFromChat(run: SlashRun): Promise<string> {
   const id = idOf(call);
   const apply = call.options.apply === true;
   const autoRevert = call.options['no-auto-revert'] !== true;
+  const agreed = autoRevertText(autoRevert);
   const { override } = call.options;
   const reason = typeof override === 'string' ? override : undefined;
   const { targetRelpath } = ownExperiment(ctx, id);
@@ -52,12 +53,12 @@ export async function approveFromChat(run: SlashRun): Promise<string> {
   return decide(run, {
     id,
     line,
-    effect: apply ? `${targetRelpath} is written; new sessions use it` : 'approved; nothing is written yet',
+    effect: `${apply ? `${targetRelpath} is written; new sessions use it` : 'approved; nothing is written yet'}; ${agreed}`,
     code: spoken(call, run.inGateway).code,
     act: async () => {
       await approve(ctx, id, { ...(reason === undefined ? {} : { override: reason }), autoRevert });
-      if (!apply) return `Experiment ${id} is approved.`;
-      return `Experiment ${id} is approved. ${appliedText(await applyExperiment(ctx, id))}`;
+      const approved = `Experiment ${id} is approved.${apply ? ` ${appliedText(await applyExperiment(ctx, id))}` : ''}`;
+      return `${approved}\nAgreed: ${agreed}.`;
     },
   });
 }

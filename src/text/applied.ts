@@ -11,3 +11,8 @@ export function appliedText(experiment: Pick<ExperimentRow, 'targetRelpath' | 'a
       : ` Git commit ${applyCommitSha.slice(0, 10)}.`;
   return `Applied: ${targetRelpath} is written.${git} It acts from the next session on; in open chats send /new.`;
 }
+
+/** What an approval agrees to besides the change itself. */
+export function autoRevertText(autoRevert: boolean): string {
+  return autoRevert ? 'it is put back without asking if fresh trials prove harm' : 'nothing is put back without asking';
+}

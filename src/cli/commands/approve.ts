@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { applyExperiment } from '../../services/apply.js';
 import { approve, requireApprovable } from '../../services/approve.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
-import { appliedText } from '../../text/applied.js';
+import { appliedText, autoRevertText } from '../../text/applied.js';
 import { agree } from '../agree.js';
 import { command } from '../command.js';
 import { experimentId, flag, reason } from '../inputs.js';
@@ -43,12 +43,12 @@ export const approveCommand = command({
       preview: await preview(
         session,
         id,
-        apply ? `${targetRelpath} is written; new sessions use it` : 'nothing is written yet',
+        `${apply ? `${targetRelpath} is written; new sessions use it` : 'nothing is written yet'}; ${autoRevertText(autoRevert)}`,
       ),
       yes,
     });
     await approve(ctx, id, { ...overriding, autoRevert });
-    if (!apply) return outcome(ctx, id, `Experiment ${id} is approved.`);
-    return outcome(ctx, id, `Experiment ${id} is approved. ${appliedText(await applyExperiment(ctx, id))}`);
+    const approved = `Experiment ${id} is approved.${apply ? ` ${appliedText(await applyExperiment(ctx, id))}` : ''}`;
+    return outcome(ctx, id, `${approved}\nAgreed: ${autoRevertText(autoRevert)}.`);
   },
 });

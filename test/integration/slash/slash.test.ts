@@ -94,7 +94,8 @@ describe('deciding in a local chat, where a person typed it', () => {
   it('approves, then applies; phones may write long dashes', async () => {
     const id = await judged(fixture, 'undecided');
     expect(await say(`approve ${id}`)).toContain('undecided');
-    expect(await say(`approve ${id} —override “house style”`)).toContain('is approved');
+    const answer = await say(`approve ${id} —override “house style”`);
+    expect(answer).toContain('is approved.\nAgreed: it is put back without asking if fresh trials prove harm.');
     expect(getExperiment(fixture.db, id).approvalOverrideReason).toBe('house style');
     await say(`apply ${id}`);
     expect(state(id)).toBe('live');
@@ -178,7 +179,7 @@ describe('in a messaging gateway', () => {
     const asked = await say(`approve ${id} --apply`, chat);
     expect(asked).toContain('before: (nothing)');
     expect(asked).toContain(`after: ${NEW_SENTENCE}`);
-    expect(asked).toContain('effect: SOUL.md is written');
+    expect(asked).toMatch(/effect: SOUL.md is written.*put back without asking/);
     expect(state(id)).toBe('proposed');
     await say(codeIn(asked), chat);
     expect([state(id), soul()]).toEqual(['live', APPLIED]);
