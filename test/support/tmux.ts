@@ -24,8 +24,8 @@ export interface Terminal {
   keys(...names: string[]): Promise<void>;
   /** Types a line and presses Enter, pressed apart so that a line editor with completion takes both. */
   line(text: string): Promise<void>;
-  /** What is on the screen, with the scrolled-off part, lines right-trimmed. */
-  capture(): Promise<string>;
+  /** What is on the screen, with the scrolled-off part, lines right-trimmed; with its escape codes if `colours`. */
+  capture(options?: { colours?: boolean }): Promise<string>;
   /** Waits until the screen matches; only what comes after the last `mark()` counts. @throws with the screen */
   waitFor(pattern: string | RegExp, options?: { timeoutMs?: number }): Promise<string>;
   /** Waits until the program has ended; its exit code. */
@@ -52,8 +52,8 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
     ...['set-option', '-g', 'history-limit', '20000', ';', 'new-session', '-d', '-s', 'main', ...size],
     ...['-c', options.cwd, 'sh', '-c', script, 'sh', ...options.command],
   );
-  const capture = async () => {
-    const { stdout } = await tmux('capture-pane', '-p', '-J', '-S', '-', '-t', 'main');
+  const capture: Terminal['capture'] = async ({ colours = false } = {}) => {
+    const { stdout } = await tmux('capture-pane', '-p', ...(colours ? ['-e'] : []), '-J', '-S', '-', '-t', 'main');
     return stdout.replace(/[ \t]+$/gm, '');
   };
   let marked: readonly string[] = [];

@@ -1,0 +1,105 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { stringify } from 'yaml';
+import { createHermesRoot, hermesOk, installPlugin, cleanup, type HermesRoot } from '#test/support/hermesHost.js';
+import { identityOf, say, startModelServer, systemPromptOf, textOf } from '#test/support/modelServer/index.js';
+import type { ModelServer, Responder } from '#test/support/modelServer/index.js';
+import { openTerminal, type Terminal } from '#test/support/tmux.js';
+
+export const SOUL = '# Fern\n\nYou are Fern, who helps in a garden shop. You answer in a friendly way.\n';
+export const SENTENCE = 'End with a one-line summary.';
+/** SOUL.md with the sentence where the proposer puts it: after the last one, in its paragraph. */
+export const SOUL_AFTER = SOUL.replace('way.\n', `way. ${SENTENCE}\n`);
+
+const AGENT = 'shop-agent';
+const PROPOSER = 'shop-proposer';
+
+/** Does what SOUL.md asks for, always: the sentence helps in every scenario. */
+const agent: Responder = (request) => {
+  const question = textOf(request.messages.findLast((message) => message.role === 'user'));
+  const subject = /about (\w+)/i.exec(question)?.[1] ?? 'that';
+  const summary = identityOf(systemPromptOf(request)).includes(SENTENCE) ? '\nIn short: fine.' : '';
+  return say(`As for ${subject}, all is well.${summary}`);
+};
+
+const proposer: Responder = () =>
+  say(JSON.stringify({ operation: 'insert', sentence: 3, text: SENTENCE, rationale: 'No answer has a summary.' }));
+
+/** The fewest that alpha 0.05 allows: five groups that are all better give p = 1/32. */
+const SUITE = ['apples', 'roses', 'herbs', 'hedges', 'slugs', 'lawns'].map((subject, index) => ({
+  name: subject,
+  split: index === 0 ? 'train' : 'holdout',
+  input: `Tell me about ${subject}.`,
+  checks: [{ regex: '(?m)^In short: ' }],
+}));
+
+/** A Hermes root with the plugin, whose model a sentence helps for certain; and terminals in it. */
+export interface Shop {
+  readonly root: HermesRoot;
+  readonly server: ModelServer;
+  readonly suitePath: string;
+  /** The bytes of SOUL.md, as text. */
+  soul(): string;
+  /** One row of the plugin's database, read beside its owner. */
+  row<Row>(sql: string): Row | undefined;
+  /** Requests of chat and trials; not titles, which the host asks for whenever it likes. */
+  turns(): number;
+  /** What users said to the agent in all requests. */
+  said(): readonly string[];
+  /** Runs a program in a terminal, where `hermes` is on the PATH and colours are allowed. */
+  terminal(command: readonly string[]): Promise<Terminal>;
+  close(): Promise<void>;
+}
+
+export async function openShop(options: { setUp: boolean }): Promise<Shop> {
+  const server = await startModelServer({ models: { [AGENT]: agent, [PROPOSER]: proposer } });
+  const root = createHermesRoot({
+    model: { baseUrl: server.baseUrl, model: AGENT },
+    soul: SOUL,
+    config: {
+      platform_toolsets: { cli: ['todo'] },
+      plugins: { karpathy_self_improve: { gate: { epochs: 1 } } },
+    },
+  });
+  await installPlugin(root);
+  const suitePath = join(root.cwd, 'suite.yaml');
+  mkdirSync(dirname(suitePath), { recursive: true });
+  writeFileSync(suitePath, stringify({ scenarios: SUITE }));
+  if (options.setUp) {
+    const model = ['--proposer', `${server.baseUrl}#${PROPOSER}`, '--judge', 'none', '--budget-tokens', '5000000'];
+    await hermesOk(root, ['karpathy', 'init', ...model, '--accept-disclosure', '--yes']);
+    await hermesOk(root, ['karpathy', 'scenario', 'import', suitePath]);
+  }
+  const terminals: Terminal[] = [];
+  return {
+    root,
+    server,
+    suitePath,
+    soul: () => readFileSync(join(root.home, 'SOUL.md'), 'utf8'),
+    row: <Row>(sql: string) => {
+      const db = new Database(root.dbPath, { readonly: true });
+      try {
+        return db.prepare<[], Row>(sql).get();
+      } finally {
+        db.close();
+      }
+    },
+    turns: () => server.chats().filter((chat) => chat.model === AGENT && (chat.tools?.length ?? 0) > 0).length,
+    said: () =>
+      server
+        .chats()
+        .flatMap(({ messages }) => messages.filter(({ role }) => role === 'user').map((said) => textOf(said))),
+    terminal: async (command) => {
+      const env = { ...root.env, NO_COLOR: undefined, PATH: `${dirname(root.install.hermes)}:${root.env.PATH ?? ''}` };
+      const terminal = await openTerminal({ command, env, cwd: root.cwd, columns: 100 });
+      terminals.push(terminal);
+      return terminal;
+    },
+    close: async () => {
+      for (const terminal of terminals) await terminal.close();
+      await server.close();
+      cleanup(root);
+    },
+  };
+}
