@@ -13,7 +13,7 @@ export const SENTENCE = 'End with a one-line summary.';
 export const SOUL_AFTER = SOUL.replace('way.\n', `way. ${SENTENCE}\n`);
 
 const AGENT = 'shop-agent';
-const PROPOSER = 'shop-proposer';
+export const PROPOSER = 'shop-proposer';
 
 /** Does what SOUL.md asks for, always: the sentence helps in every scenario. */
 const agent: Responder = (request) => {
