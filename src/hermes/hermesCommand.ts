@@ -1,6 +1,5 @@
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
-import { execa } from 'execa';
 import type { HermesCommand } from '../ports.js';
 
 export interface FindHermes {
@@ -84,6 +83,8 @@ function firstBytes(path: string): string {
 /** What `--version` prints, for example `0.19.0`; null when it can't be told. Takes about a second. */
 export async function hermesVersion(hermes: HermesCommand, signal?: AbortSignal): Promise<string | null> {
   const [program = '', ...args] = hermes.command;
+  // Loaded where it is used: every command looks for Hermes, few ask it for its version.
+  const { execa } = await import('execa');
   const result = await execa(program, [...args, '--version'], {
     reject: false,
     timeout: 30_000,

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { z } from 'zod';
 import { KarpathyError } from '../errors.js';
 import type { HermesCommand, PromptCheck } from '../ports.js';
@@ -33,6 +32,7 @@ export function createPromptCheck(options: PromptCheckOptions): (text: string) =
     ...(home === undefined ? {} : { HERMES_HOME: home }),
   };
   return async (text) => {
+    const { execa } = await import('execa');
     const result = await execa(options.hermes.python, ['-P', join(options.pluginDir, 'host', 'prompt_check.py')], {
       input: text,
       env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },

@@ -2,7 +2,7 @@ import type { Actor, ExperimentState } from '../domain/experiment.js';
 import { KarpathyError } from '../errors.js';
 import { checkReplaceable } from '../ratchet/atomicFile.js';
 import { ABSENT, sha256 } from '../ratchet/digest.js';
-import { inspectInGit, type Inspection } from '../ratchet/git.js';
+import type { Inspection } from '../ratchet/git.js';
 import { writeIntent } from '../ratchet/journal.js';
 import { writeSnapshotFile } from '../ratchet/snapshotFile.js';
 import { immediate } from '../store/database.js';
@@ -47,6 +47,8 @@ const ATTEMPTS = 5;
  */
 export async function changeFile(ctx: Context, change: FileChange): Promise<ExperimentRow> {
   checkReplaceable(change.path);
+  // Loading git takes longer than most commands take in all, and only a change of a file needs it.
+  const { inspectInGit } = await import('../ratchet/git.js');
   const git = await inspectInGit(change.path, ctx.env);
   let operation: FileOperationRow | null = null;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {

@@ -1,4 +1,3 @@
-import { commitTarget } from '../ratchet/git.js';
 import { hashAt } from '../ratchet/target.js';
 import { immediate } from '../store/database.js';
 import { getExperiment, recordGit } from '../store/experiments.js';
@@ -13,6 +12,7 @@ export async function commitOperation(ctx: Context, operation: FileOperationRow)
   if (operation.phase !== 'done') return;
   const { git } = operation.transition;
   const experiment = getExperiment(ctx.db, operation.experimentId);
+  const { commitTarget } = await import('../ratchet/git.js');
   const result =
     operation.gitPhase !== 'pending' || git === null
       ? ({ phase: 'skipped', commitSha: null, reason: operation.gitReason ?? 'not in a git work tree' } as const)
