@@ -84,17 +84,6 @@ export function findProfile(db: Db, rootPath: string): ProfileRow | null {
   return row === undefined ? null : fromStored(row);
 }
 
-/** @throws KarpathyError `internal` when the id is not one of ours */
-export function getProfile(db: Db, id: number): ProfileRow {
-  const row = db.prepare<[number], Stored>('SELECT * FROM profiles WHERE id = ?').get(id);
-  if (row === undefined) throw new KarpathyError('internal', `There is no profile row ${id}.`);
-  return fromStored(row);
-}
-
-export function allProfiles(db: Db): ProfileRow[] {
-  return db.prepare<[], Stored>('SELECT * FROM profiles ORDER BY id').all().map(fromStored);
-}
-
 /** Creates the row of a profile, or updates the one with this real path; pause and id stay as they are. */
 export function saveProfile(db: Db, settings: ProfileSettings & { readonly at: number }): ProfileRow {
   const { proposer, judge, ...plain } = settings;

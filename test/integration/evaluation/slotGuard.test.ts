@@ -3,8 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { temporaryDirectory } from '../../support/context.js';
+import { PROJECT_DIR } from '../../support/project.js';
 
-const HOST = join(import.meta.dirname, '../../../host');
+const HOST = join(PROJECT_DIR, 'host');
 
 /** A slot as far as the guard looks at it, with a module in the place of the host's. */
 function slot(): { dir: string; env: NodeJS.ProcessEnv } {
