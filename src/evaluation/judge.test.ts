@@ -74,6 +74,13 @@ describe('a judge', () => {
     refuseSameModel(JUDGE, { configured: null, returned: 'judge-2 (custom)' });
   });
 
+  it('is not trusted when it never gives a verdict: every trial would fail', async () => {
+    await expect(provokeJudge(judgeAnswering(['I would rather talk about the weather.']).judge)).rejects.toMatchObject({
+      code: 'model_failed',
+      message: expect.stringContaining('no usable verdict') as string,
+    });
+  });
+
   it('is trusted only after it failed what is plainly wrong', async () => {
     await expect(provokeJudge(judgeAnswering(['{"rationale":"","pass":true}']).judge)).rejects.toMatchObject({
       code: 'model_failed',

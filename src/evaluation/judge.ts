@@ -38,6 +38,8 @@ export interface Judge {
   identity(): ModelIdentity | null;
 }
 
+const NO_VERDICT = 'the judge gave no usable verdict on this answer, twice';
+
 /**
  * A judge that sees rubric, conversation and answer, and never which arm it grades. An answer it can't grade twice in
  * a row (malformed verdict) is a fail: taken as a fault it would let a text break the judge to escape a failure.
@@ -70,7 +72,7 @@ export function createJudge(options: JudgeOptions): Judge {
         const grade = parseGrade(await ask(content));
         if (grade !== null) return grade;
       }
-      return { passed: false, rationale: 'the judge gave no usable verdict on this answer, twice' };
+      return { passed: false, rationale: NO_VERDICT };
     },
   };
 }
@@ -111,12 +113,15 @@ const CANARIES = [
 ] as const;
 
 /**
- * A judge that passes what is plainly wrong is not trusted with anything.
+ * A judge that passes what is plainly wrong is not trusted with anything, nor one that never gives a verdict: every
+ * trial would fail, and every edit look useless.
  * @throws KarpathyError `model_failed` naming the answer it let through
  */
 export async function provokeJudge(judge: Judge): Promise<void> {
+  let verdicts = 0;
   for (const { turn, rubric, answer } of CANARIES) {
     const grade = await judge.grade({ rubric, turns: [turn], evidence: canaryEvidence(answer) });
+    if (grade.rationale !== NO_VERDICT) verdicts += 1;
     if (grade.passed) {
       const said = answer === '' ? 'an empty answer' : JSON.stringify(answer);
       throw new KarpathyError(
@@ -125,6 +130,15 @@ export async function provokeJudge(judge: Judge): Promise<void> {
         { hint: 'Choose a stronger model for models.judge, or use checks that need no judge.' },
       );
     }
+  }
+  if (verdicts === 0) {
+    throw new KarpathyError(
+      'model_failed',
+      'The judge is not reliable: it gave no usable verdict on any test answer.',
+      {
+        hint: 'It must answer with the JSON object it is asked for: choose a stronger model for models.judge, or use checks that need no judge.',
+      },
+    );
   }
 }
 

@@ -9,6 +9,8 @@ export interface FinishedTrial {
   readonly arm: Arm;
   readonly attempt: number;
   readonly outcome: TrialOutcomeKind;
+  /** Lost when nothing worked at all: says nothing about its pair. */
+  readonly outage?: boolean;
 }
 
 /** One scenario in one epoch under every arm of the plan. */
@@ -34,8 +36,9 @@ export function pairState(
   let lost = 0;
   for (const attempt of attempts) {
     const of = own.filter((t) => t.attempt === attempt);
-    if (of.some((t) => t.outcome === 'infra')) {
-      lost += 1;
+    const faults = of.filter((t) => t.outcome === 'infra');
+    if (faults.length > 0) {
+      if (faults.some((t) => t.outage !== true)) lost += 1;
       continue;
     }
     const outcomes = Object.fromEntries(of.map((t) => [t.arm, t.outcome])) as Partial<Record<Arm, 'pass' | 'fail'>>;
@@ -55,7 +58,8 @@ export function countInfra(trials: readonly FinishedTrial[]): {
   candidate: number;
   started: number;
 } {
-  const lost = (arm: Arm): number => trials.filter((t) => t.arm === arm && t.outcome === 'infra').length;
-  const attempts = new Set(trials.map((t) => `${t.scenarioId}/${t.epoch}/${t.attempt}`));
+  const counted = trials.filter((t) => t.outage !== true);
+  const lost = (arm: Arm): number => counted.filter((t) => t.arm === arm && t.outcome === 'infra').length;
+  const attempts = new Set(counted.map((t) => `${t.scenarioId}/${t.epoch}/${t.attempt}`));
   return { incumbent: lost('incumbent'), candidate: lost('candidate'), started: attempts.size };
 }

@@ -2,6 +2,7 @@ import type { Arm } from '../domain/experiment.js';
 import { describeModel } from '../domain/models.js';
 import { KarpathyError } from '../errors.js';
 import { createJudge, provokeJudge, refuseSameModel, type Judge, type ProposerIdentity } from '../evaluation/judge.js';
+import { markOutages, refuseOutage } from '../evaluation/outage.js';
 import { countInfra, pairState } from '../evaluation/pairs.js';
 import { restorePlan, type EvalPlan } from '../evaluation/plan.js';
 import { runSchedule } from '../evaluation/schedule.js';
@@ -88,7 +89,8 @@ function sessionOf(
   ctx: Context,
   { row, plan, options, judge, runner }: Open & { judge: Judge | null; runner: ReturnType<Context['makeRunner']> },
 ): EvalSession {
-  const trials = (): TrialRow[] => listTrials(ctx.db, row.id);
+  const trials = (): TrialRow[] => markOutages(listTrials(ctx.db, row.id), plan.arms);
+  const before = trials().length;
   const groups = new Map(plan.scenarios.map((scenario) => [scenario.id, scenario.group]));
   const progress = evalProgress(ctx, { plan, trials });
   return {
@@ -119,6 +121,7 @@ function sessionOf(
             fence: options.fence,
           });
           progress();
+          refuseOutage(trials().slice(before), plan.arms);
           return trial;
         },
       }),

@@ -40,6 +40,7 @@ export interface TrialRow {
   readonly epoch: number;
   readonly attempt: number;
   readonly outcome: TrialOutcomeKind;
+  readonly infraReason: string | null;
   readonly judgeRationale: string | null;
   readonly totalTokens: number | null;
   readonly costUsd: number | null;
@@ -66,8 +67,8 @@ export function insertTrial(db: Db, trial: NewTrial): number {
 export function listTrials(db: Db, evalRunId: number): TrialRow[] {
   return db
     .prepare<[number], TrialRow>(
-      `SELECT id, scenario_id AS scenarioId, arm, epoch, attempt, outcome, judge_rationale AS judgeRationale,
-         total_tokens AS totalTokens, cost_usd AS costUsd, duration_ms AS durationMs
+      `SELECT id, scenario_id AS scenarioId, arm, epoch, attempt, outcome, infra_reason AS infraReason,
+         judge_rationale AS judgeRationale, total_tokens AS totalTokens, cost_usd AS costUsd, duration_ms AS durationMs
        FROM trials WHERE eval_run_id = ? ORDER BY id`,
     )
     .all(evalRunId);

@@ -96,6 +96,27 @@ describe('faults outside the agent', () => {
     expect(getExperiment(test.db, test.experimentId)).toMatchObject({ state: 'proposed', verdict: 'undecided' });
   });
 
+  it('in every trial stop the run early and say why; mended, it goes on as if it had not happened', async () => {
+    let down = true;
+    const test = evaluation({
+      holdout: 24,
+      config: { budget: { tokens: 1e9 } },
+      outcome: (spec) => (down ? infra('provider error: HTTP 401 wrong key') : spec.arm === 'candidate'),
+    });
+    await expect(evaluateExperiment(test.ctx, test.experimentId)).rejects.toMatchObject({
+      code: 'model_failed',
+      message: expect.stringContaining('wrong key') as string,
+    });
+    expect(test.ran.length).toBeLessThan(20);
+    expect(getExperiment(test.db, test.experimentId)).toMatchObject({ state: 'proposed', verdict: null });
+
+    down = false;
+    expect(await evaluateExperiment(test.ctx, test.experimentId)).toMatchObject({ verdict: 'keep' });
+    expect(count(test, 'SELECT COUNT(*) FROM eval_runs')).toBe(1);
+    // The pairs that the outage hit are not given up.
+    expect(listScenarioResults(test.db, test.experimentId).every((row) => row.epochs > 0)).toBe(true);
+  });
+
   it('a usage limit stops the run, which goes on later from what is finished', async () => {
     let limited = true;
     const test = evaluation({
