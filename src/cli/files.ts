@@ -16,13 +16,26 @@ export async function readInput(io: CliIo, name: string): Promise<string> {
   if (name === '-') {
     const chunks: Buffer[] = [];
     for await (const chunk of io.stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
-    return Buffer.concat(chunks).toString('utf8');
+    return textOf(Buffer.concat(chunks), 'from standard input');
   }
   try {
-    return readFileSync(pathOf(io, name), 'utf8');
+    return textOf(readFileSync(pathOf(io, name)), name);
   } catch (error) {
+    if (error instanceof KarpathyError) throw error;
     throw new KarpathyError('bad_usage', `The file ${name} can't be read: ${reasonOf(error)}.`, { cause: error });
   }
+}
+
+/** @throws KarpathyError `bad_usage` for what is no text in UTF-8 */
+function textOf(bytes: Uint8Array, name: string): string {
+  try {
+    if (!bytes.includes(0)) return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    // Said below.
+  }
+  throw new KarpathyError('bad_usage', `The file ${name} is no text in UTF-8.`, {
+    hint: 'Convert it first, for example with iconv, or name another file.',
+  });
 }
 
 /** Writes a new file; one that is there is not replaced. Returns its path. @throws KarpathyError `bad_usage` */

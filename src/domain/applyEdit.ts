@@ -49,8 +49,12 @@ export function applyEdit(base: string, edit: StructuredEdit, options: ApplyOpti
   return { candidate, metadata };
 }
 
+const SENTENCES = '`hermes karpathy sentences` shows the sentences with their numbers.';
+
 export function noChange(): KarpathyError {
-  return new KarpathyError('bad_edit', 'The edit changes nothing: the sentence reads the same afterwards.');
+  return new KarpathyError('bad_edit', 'The edit changes nothing: the sentence reads the same afterwards.', {
+    hint: SENTENCES,
+  });
 }
 
 function assertSentenceExists(edit: StructuredEdit, count: number): void {
@@ -61,6 +65,7 @@ function assertSentenceExists(edit: StructuredEdit, count: number): void {
   throw new KarpathyError(
     'bad_edit',
     `There is no sentence ${edit.sentence} to ${edit.operation}; ${allowed}${meaning}.`,
+    { hint: SENTENCES },
   );
 }
 
@@ -88,7 +93,9 @@ function newSentence(text: string, eol: string, target: PlacedSentence | undefin
   }
   if (found.length > 1) {
     const list = found.map((s) => JSON.stringify(s.text)).join(', ');
-    throw new KarpathyError('bad_edit', `The text is ${found.length} sentences; an edit is exactly one: ${list}.`);
+    throw new KarpathyError('bad_edit', `The text is ${found.length} sentences; an edit is exactly one: ${list}.`, {
+      hint: 'Propose one of them now and the other one when this change is decided.',
+    });
   }
   const hasMarker = only.block.prefix.trim() !== '' || only.block.kind === 'heading';
   if (hasMarker && target !== undefined && target.block.kind !== only.block.kind) {

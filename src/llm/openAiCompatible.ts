@@ -166,7 +166,11 @@ class EndpointCall {
       return this.#error('model_failed', `refused the key with ${outcome.status}: ${message}`, { hint });
     }
     const times = attempts > 1 ? ` after ${attempts} attempts` : '';
-    return this.#error('model_failed', `answered ${outcome.status}${times}: ${message}`);
+    return this.#error('model_failed', `answered ${outcome.status}${times}: ${message}`, {
+      hint: retryable(outcome)
+        ? 'The server is busy or broken; what is finished is kept. Run the command again later.'
+        : 'Check the name of the model and base_url; `hermes karpathy doctor` asks the models.',
+    });
   }
 
   #error(

@@ -31,7 +31,10 @@ function refuse(what: string, problem: string, hint?: string): never {
   throw new KarpathyError('bad_target', `The target ${what} ${problem}.`, { hint });
 }
 
-/** @throws KarpathyError `bad_target` for a path that is not a plain relative one */
+/** Settings, keys, data and programs: an edited sentence would break them, and the proposer would be shown them. */
+const NO_INSTRUCTIONS = /(^|[\\/])\.env[^\\/]*$|\.(ya?ml|json|toml|ini|db|sqlite3?|log|lock|key|pem|py|js|sh)$/i;
+
+/** @throws KarpathyError `bad_target` for a path that is not a plain relative one, or not that of a text for the agent */
 export function checkTargetPath(relpath: string): void {
   const shown = JSON.stringify(relpath);
   const allowed = 'Give a path inside the profile, for example SOUL.md.';
@@ -39,6 +42,7 @@ export function checkTargetPath(relpath: string): void {
   if (relpath.includes('\0')) refuse(shown, 'has a NUL byte in its path', allowed);
   if (isAbsolute(relpath) || relpath.startsWith('~')) refuse(shown, 'is an absolute path', allowed);
   if (relpath.split(/[\\/]/).includes('..')) refuse(shown, 'leaves its directory by ".."', allowed);
+  if (NO_INSTRUCTIONS.test(relpath)) refuse(shown, 'is no text of instructions, by its name', allowed);
 }
 
 function missing(shown: string, dangling: boolean): never {

@@ -175,7 +175,16 @@ function verdictChoices(id: number, verdict: VerdictKind | null): NextStep {
 }
 
 /** What an idle profile can do. */
-export function idleStep(facts: { scenarios: number; holdout: number; paused: boolean }): NextStep {
+export function idleStep(facts: {
+  scenarios: number;
+  holdout: number;
+  paused: boolean;
+  /** What is wrong with the target file; null when it can be edited. */
+  targetFault: string | null;
+}): NextStep {
+  if (facts.targetFault !== null) {
+    return { say: `Nothing can be proposed: ${facts.targetFault}`, commands: ['doctor'] };
+  }
   if (facts.holdout === 0 || facts.scenarios === 0) {
     return {
       say: 'Nothing can be tested before there are train and holdout scenarios.',

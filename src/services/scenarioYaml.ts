@@ -3,6 +3,9 @@ import { KarpathyError, type Problem } from '../errors.js';
 import { lineFinder } from '../hermes/yamlPlaces.js';
 import { parseEntry, writtenEntry, type ScenarioEntry } from './scenarioEntry.js';
 
+/** More could never be evaluated; a file that large is a mistake. */
+const MOST_SCENARIOS = 2_000;
+
 /**
  * Reads a scenario file: `scenarios:` with a list, or the list alone.
  * @throws KarpathyError `bad_scenario` with every problem of every scenario: path, value, allowed form, line
@@ -60,6 +63,10 @@ function listIn(data: unknown, source: string): readonly unknown[] {
     typeof data === 'object' && data !== null && 'scenarios' in data && Object.keys(data).length === 1
       ? data.scenarios
       : data;
+  if (Array.isArray(list) && list.length > MOST_SCENARIOS) {
+    const message = `has ${list.length} scenarios; a file may have at most ${MOST_SCENARIOS}`;
+    throw bad(source, [{ path: 'scenarios', message }]);
+  }
   if (Array.isArray(list) && list.length > 0) return list;
   throw bad(source, [
     { path: 'scenarios', message: 'must be a list of scenarios: `scenarios:` followed by the list, or the list alone' },

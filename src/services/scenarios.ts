@@ -233,7 +233,7 @@ function requireScenario(ctx: Context, name: string): ScenarioRow {
     hint:
       known.length === 0
         ? '`scenario add` or `scenario import FILE` makes one.'
-        : `Train scenarios: ${known.join(', ')}.`,
+        : `Train scenarios: ${known.slice(0, 20).join(', ')}${known.length > 20 ? ` and ${known.length - 20} more` : ''}.`,
   });
 }
 

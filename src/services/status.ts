@@ -1,3 +1,5 @@
+import { toKarpathyError } from '../errors.js';
+import { readTargetText } from '../ratchet/target.js';
 import type { ExperimentRow } from '../store/experiments.js';
 import { findInFlight, listExperiments } from '../store/experiments.js';
 import { listJobs, type JobRow } from '../store/jobs.js';
@@ -94,8 +96,26 @@ export async function status(ctx: Context): Promise<StatusView> {
     experiment: current?.view ?? null,
     job: jobs[0] === undefined ? null : jobView(jobs.find((job) => job.state === 'running') ?? jobs[0]),
     last: lastClosed(ctx, profile.id),
-    next: current?.next ?? idleStep({ scenarios: suite.length, holdout, paused: profile.pausedAt !== null }),
+    next:
+      current?.next ??
+      idleStep({
+        scenarios: suite.length,
+        holdout,
+        paused: profile.pausedAt !== null,
+        targetFault: targetFault(profile),
+      }),
   };
+}
+
+/** Why the target can't be edited as it is now, in words; null when it can. */
+function targetFault(profile: ProfileRow): string | null {
+  try {
+    readTargetText(profile.rootPath, profile.targetRelpath);
+    return null;
+  } catch (error) {
+    const { message, hint } = toKarpathyError(error);
+    return hint === undefined ? message : `${message} ${hint}`;
+  }
 }
 
 /** An experiment with its phase, and what to do about it. */
