@@ -32,8 +32,11 @@ def main(ctx, plugin_dir, argv):
     try:
         code = _run(ctx, plugin_dir, argv)
     except ShimError as error:
-        if error.code == "not_set_up" and "--help" in argv:
+        if error.code == "not_set_up" and ("--help" in argv or "-h" in argv):
             print(HELP_BEFORE_SETUP, end="")
+            sys.exit(0)
+        if error.code == "not_set_up" and "--version" in argv:
+            print(places.version_of(plugin_dir))
             sys.exit(0)
         code = report(error, as_json)
     except KeyboardInterrupt:

@@ -3,7 +3,15 @@
 import json
 import sys
 
-EXIT_CODES = {"bad_usage": 2, "bad_config": 2, "unknown_profile": 2, "not_set_up": 3, "needs_person": 3, "busy": 3}
+EXIT_CODES = {
+    "bad_usage": 2,
+    "bad_config": 2,
+    "unknown_profile": 2,
+    "not_set_up": 3,
+    "needs_person": 3,
+    "busy": 3,
+    "stale_build": 3,
+}
 
 
 class ShimError(Exception):

@@ -27,15 +27,15 @@ export const ERROR_CODES = [
   'needs_person',
   'blocked_by_host',
   'busy',
+  'db_newer',
+  'stale_build',
   // failed: exit code 1
   'model_failed',
   'model_limit',
   'host_failed',
-  'db_newer',
   'db_corrupt',
   'db_busy',
   'io',
-  'stale_build',
   'internal',
   // interrupted: exit code 130
   'interrupted',
@@ -68,14 +68,14 @@ const EXIT_CODES = {
   needs_person: 3,
   blocked_by_host: 3,
   busy: 3,
+  db_newer: 3,
+  stale_build: 3,
   model_failed: 1,
   model_limit: 1,
   host_failed: 1,
-  db_newer: 1,
   db_corrupt: 1,
   db_busy: 1,
   io: 1,
-  stale_build: 1,
   internal: 1,
   interrupted: 130,
 } as const satisfies Record<ErrorCode, ExitCode>;
@@ -130,7 +130,38 @@ export function toKarpathyError(error: unknown): KarpathyError {
   if (isKarpathyError(error)) return error;
   if (error instanceof Error && error.name === 'AbortError') return new KarpathyError('interrupted', 'Interrupted.');
   const message = error instanceof Error ? error.message : String(error);
+  const fault = diskFault(error);
+  if (fault !== null) {
+    return new KarpathyError(fault.code, `${fault.what}: ${message}.`, { hint: fault.hint, cause: error });
+  }
   return new KarpathyError('internal', `Unexpected failure: ${message}`, { cause: error });
+}
+
+/** Faults of disk and database that can meet any statement: not a bug, and a person can mend them. */
+function diskFault(error: unknown): { code: ErrorCode; what: string; hint: string } | null {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
+    return {
+      code: 'db_corrupt',
+      what: 'The controller DB is damaged',
+      hint: 'Put a backup in its place, or move it away.',
+    };
+  }
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
+    return {
+      code: 'db_busy',
+      what: 'The controller DB stayed locked by another process',
+      hint: 'Try again in a moment.',
+    };
+  }
+  if (!/^(SQLITE_(FULL|IOERR|READONLY|CANTOPEN)|(ENOSPC|EDQUOT|EROFS|EACCES|EPERM|EIO|EMFILE|ENFILE)$)/.test(code)) {
+    return null;
+  }
+  return {
+    code: 'io',
+    what: 'A file cannot be read or written',
+    hint: 'Check that the disk is writable and has space left, and whose the file is; then run the command again.',
+  };
 }
 
 /** The JSON form of an error: `{code, message, hint?, problems?}`. */

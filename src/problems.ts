@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Problem } from './errors.js';
 
 /** Keys whose value might be a secret that was put in the wrong place; it is never repeated. */
-const SECRET_KEY = /key|token|secret|password|credential/i;
+const SECRET_KEY = /key|token(?!s$)|secret|password|credential/i;
 const LONGEST = 80;
 
 /** `['checks', 0, 'regex']` after the prefix `scenarios[2]` is `scenarios[2].checks[0].regex`. */
@@ -62,12 +62,18 @@ function fromIssue(issue: z.core.$ZodIssue, place: Place): Problem[] {
   ];
 }
 
-function issueMessage(issue: z.core.$ZodIssue): string {
+/** What is wrong and what is allowed, as it follows the name of a key. */
+export function issueMessage(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_key') return issue.issues.map((inner) => inner.message).join('; ');
   const message = issue.message.replace(/^Invalid (input|option|string): /, '');
   const missing = /^expected (.+), received undefined$/.exec(message);
-  return missing === null ? message : `is missing (expected ${missing[1]})`;
+  if (missing !== null) return `is missing (expected ${missing[1]})`;
+  if (/^Too small: expected (string|array) to have >=1 /.test(message)) return 'must not be empty';
+  const bound = /^Too (?:small|big): expected number to be (>=|<=|>|<)(.+)$/.exec(message);
+  return bound === null ? message : `must be ${BOUNDS[bound[1] ?? '']} ${bound[2]}`;
 }
+
+const BOUNDS: Readonly<Record<string, string>> = { '>=': 'at least', '<=': 'at most', '>': 'above', '<': 'below' };
 
 /** The one branch that was meant: all its complaints lie deeper than the value and none is about an extra key. */
 function closestBranch(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {

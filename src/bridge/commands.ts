@@ -1,7 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { openContext } from '../app.js';
 import type { Actor } from '../domain/experiment.js';
-import { homeOfProfile } from '../hermes/paths.js';
 import type { HermesCommand, HostServices, Logger } from '../ports.js';
 import type { Surface } from '../services/context.js';
 import type { Opened, OpenRequest } from '../services/opened.js';
@@ -81,7 +80,8 @@ function open(session: Session, request: OpenRequest & { readonly surface: keyof
   return openContext({
     root: session.root,
     profileName: profile,
-    home: profile === session.profile ? session.home : homeOfProfile(session.root, profile),
+    // Another profile than the caller's is looked for by name: it may not exist.
+    ...(profile === session.profile ? { home: session.home } : {}),
     pluginDir: session.pluginDir,
     hermes: session.hermes,
     host: session.host,

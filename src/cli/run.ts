@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { KarpathyError, toKarpathyError, type Problem } from '../errors.js';
+import { issueMessage } from '../problems.js';
 import { makeLook, type Look } from '../text/look.js';
 import { header } from '../text/header.js';
 import { asTyped } from '../text/next.js';
@@ -120,7 +121,7 @@ function inputProblem(
   return {
     path: key === '' ? of.spec.path : isArgument ? key.toUpperCase() : `--${flag}`,
     ...(typeof value === 'string' ? { value: value.slice(0, 80) } : {}),
-    message: value === undefined && issue.code === 'invalid_type' ? 'is needed' : issue.message,
+    message: value === undefined && issue.code === 'invalid_type' ? 'is needed' : issueMessage(issue),
   };
 }
 

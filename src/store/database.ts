@@ -21,12 +21,15 @@ export function openDatabase(path: string, options: OpenOptions = {}): Db {
   const fresh = !existsSync(path);
   let db: Db;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path));
     db = new Database(path, { timeout: options.busyTimeoutMs ?? 5000 });
   } catch (error) {
     throw openError(path, error);
   }
   try {
+    // First of all: switching the journal mode already writes.
+    assertSchemaVersion(db, path);
+    refuseForeign(db, path);
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     db.pragma('foreign_keys = ON');
@@ -39,6 +42,13 @@ export function openDatabase(path: string, options: OpenOptions = {}): Db {
     db.close();
     throw openError(path, error);
   }
+}
+
+/** Step by step: Node's own recursive mkdir never returns where a file system refuses new directories, as /proc does. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 function openError(path: string, error: unknown): KarpathyError {
@@ -91,6 +101,16 @@ function migrate(db: Db, path: string): void {
     if (current > 0) refuseDuringJob(db);
     for (const migration of MIGRATIONS.slice(current)) db.exec(migration.sql);
     db.pragma(`user_version = ${SCHEMA_VERSION}`);
+  });
+}
+
+/** A `db_path` that names another program's database must not get our tables. */
+function refuseForeign(db: Db, path: string): void {
+  const version = userVersion(db);
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all();
+  if (tables.length === 0 ? version === 0 : tables.includes('experiments')) return;
+  throw new KarpathyError('db_corrupt', `${path} is a database, but not the controller DB of this plugin.`, {
+    hint: 'Nothing was changed. Correct db_path (or KARPATHY_DB_PATH), or put a backup in its place.',
   });
 }
 

@@ -65,7 +65,10 @@ describe("the shim's commands", () => {
         hint: 'Run: hermes karpathy setup',
       },
     });
-    expect(await cli(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('setup') as string });
+    for (const help of ['--help', '-h']) {
+      expect(await cli([help])).toMatchObject({ code: 0, stdout: expect.stringContaining('setup') as string });
+    }
+    expect(await cli(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+/) as string });
   });
 
   it.each([['--help'], ['--json', 'status'], ['-v'], ['--version'], ['propose', '--rewrite', '3', 'a text'], []])(
@@ -144,7 +147,7 @@ describe("the shim's commands", () => {
 
     writeFileSync(join(plugin, 'src', 'errors.ts'), '// updated\n');
     const refused = await cli(['propose']);
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(3);
     expect(refused.stderr).toContain('Run: hermes karpathy setup');
     const reverted = await cli(['revert', '3']);
     expect(reverted.code).toBe(0);
@@ -193,7 +196,7 @@ describe("the shim's commands", () => {
     it('names both ABIs when the runtime was built for another Node', async () => {
       const other = fakeNode('other', '99.0.0 999');
       const refused = await cli(['status'], { KARPATHY_NODE: other });
-      expect(refused.code).toBe(1);
+      expect(refused.code).toBe(3);
       expect(refused.stderr).toContain(`(ABI ${process.versions.modules})`);
       expect(refused.stderr).toContain('(ABI 999)');
     });

@@ -106,7 +106,7 @@ describe('a broken file', () => {
     ]);
     expect(at['gate.alpha']).toMatchObject({
       value: '0.9',
-      message: expect.stringMatching(/<=0\.2.*\(line 5\)/) as string,
+      message: expect.stringMatching(/at most 0\.2 \(line 5\)/) as string,
     });
     expect(at['gate.epoch']?.message).toBe('is not a known key (line 6)');
     expect(at['budget.usd']?.message).toMatch(/>0.*\(line 8\)/);

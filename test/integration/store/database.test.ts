@@ -46,7 +46,7 @@ describe('opening the controller DB', () => {
     db.close();
     const before = readFileSync(path);
     const error = refusal(() => openDatabase(path));
-    expect([error.code, error.exitCode]).toEqual(['db_newer', 1]);
+    expect([error.code, error.exitCode]).toEqual(['db_newer', 3]);
     expect(error.message).toContain(`schema ${SCHEMA_VERSION + 1}`);
     expect(readFileSync(path).equals(before)).toBe(true);
   });
@@ -78,6 +78,20 @@ describe('opening the controller DB', () => {
 
   it('names a directory in its place', () => {
     expect(refusal(() => openDatabase(temporaryDirectory())).code).toBe('io');
+  });
+
+  it("does not put its tables into another program's database", () => {
+    const other = new Database(path);
+    other.exec('CREATE TABLE theirs (a)');
+    other.close();
+    const before = readFileSync(path);
+    expect(refusal(() => openDatabase(path)).message).toMatch(/not the controller DB/);
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  it.runIf(process.platform === 'linux')('names a place where no directory can be made', () => {
+    // Node's recursive mkdir would try for ever here.
+    expect(refusal(() => openDatabase(join('/proc', 'nothing', 'here', 'x.db'))).code).toBe('io');
   });
 
   it.skipIf(process.getuid?.() === 0)('names a read-only directory', () => {
