@@ -1,26 +1,29 @@
 import { errorToJson, type KarpathyError, type Problem } from '../errors.js';
-import type { Look } from '../text/look.js';
+import { wrap, type Look } from '../text/look.js';
 import { asTyped } from '../text/next.js';
 import type { CliIo } from './io.js';
 
 function problemLine(problem: Problem): string {
-  return `  ${problem.path}${problem.value === undefined ? '' : ` = ${problem.value}`}: ${problem.message}`;
+  return `${problem.path}${problem.value === undefined ? '' : ` = ${problem.value}`}: ${problem.message}`;
 }
 
-/** An error as a person reads it: what, each problem on a line, and the way out. */
-export function errorText(error: KarpathyError, look: Look): string {
+/** An error as a person reads it: what, each problem on a line, and the way out; lines of at most `width`. */
+function errorText(error: KarpathyError, { look, width }: { look: Look; width: number }): string {
   const { red, bold, cyan } = look.colors;
   return [
-    `${bold(red('error:'))} ${asTyped(error.message, look.command)}`,
-    ...error.problems.map(problemLine),
-    ...(error.hint === undefined ? [] : [cyan(`→ ${asTyped(error.hint, look.command)}`)]),
+    wrap(`${bold(red('error:'))} ${asTyped(error.message, look.command)}`, { width, indent: 2 }),
+    ...error.problems.map((problem) => `  ${wrap(problemLine(problem), { width, indent: 4 })}`),
+    ...(error.hint === undefined ? [] : [cyan(wrap(`→ ${asTyped(error.hint, look.command)}`, { width, indent: 2 }))]),
   ].join('\n');
 }
 
 /** Writes the error to stderr; its stack only when KARPATHY_DEBUG is set. */
 export function reportError(error: KarpathyError, options: { io: CliIo; json: boolean; look: Look }): void {
   const { io, json, look } = options;
-  io.stderr.write(json ? `${JSON.stringify({ error: errorToJson(error) })}\n` : `${errorText(error, look)}\n`);
+  // A file or a pipe gets whole lines, for whoever searches them.
+  const width = io.isTTY.stderr ? look.width : Infinity;
+  const text = json ? JSON.stringify({ error: errorToJson(error) }) : errorText(error, { look, width });
+  io.stderr.write(`${text}\n`);
   if (io.env.KARPATHY_DEBUG) {
     const cause = error.cause instanceof Error ? error.cause : error;
     io.stderr.write(`${cause.stack ?? ''}\n`);

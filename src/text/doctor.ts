@@ -1,4 +1,5 @@
 import type { Finding } from '../services/doctor.js';
+import { plural } from './figures.js';
 import { wrap, type Look } from './look.js';
 
 /** One line per finding; what is not in order says what to do. */
@@ -11,7 +12,9 @@ export function findingsText(look: Look, findings: readonly Finding[]): string {
   ]);
   const errors = findings.filter((finding) => finding.level === 'error').length;
   const warnings = findings.filter((finding) => finding.level === 'warn').length;
-  return [...lines, '', errors + warnings === 0 ? 'All is in order.' : `${errors} errors, ${warnings} warnings.`].join(
-    '\n',
-  );
+  return [
+    ...lines,
+    '',
+    errors + warnings === 0 ? 'All is in order.' : `${plural(errors, 'error')}, ${plural(warnings, 'warning')}.`,
+  ].join('\n');
 }

@@ -4,6 +4,7 @@ import { configText } from './config.js';
 import { wordsText } from './diff.js';
 import { findingsText } from './doctor.js';
 import { makeLook, visible, wrap } from './look.js';
+import { asTyped } from './next.js';
 import { table } from './table.js';
 
 const look = makeLook({ width: 60, color: false, form: 'terminal', command: 'hermes karpathy' });
@@ -19,6 +20,12 @@ describe('lines', () => {
   test('wrap by what is seen, not by their colour codes', () => {
     const coloured = wrap(`${red('aaaa')} bbbb ${red('cccc')} dddd`, { width: 20 });
     expect(visible(coloured)).toBe('aaaa bbbb cccc dddd');
+  });
+
+  test('never end inside a command', () => {
+    expect(wrap('aaaa bbbb cccc `hermes karpathy show 7`.', { width: 24 })).toBe(
+      'aaaa bbbb cccc\n`hermes karpathy show 7`.',
+    );
   });
 
   test('of a changed sentence end between words, in colour too', () => {
@@ -46,6 +53,11 @@ describe('lines', () => {
     const chat = makeLook({ color: false, form: 'plain', command: '/karpathy' });
     expect(wrap('word '.repeat(100).trim(), { width: chat.width })).not.toContain('\n');
   });
+});
+
+test('hints name commands as they are typed here, but for those that only Hermes has', () => {
+  expect(asTyped('Run `hermes karpathy status`.', 'karpathy')).toBe('Run `karpathy status`.');
+  expect(asTyped('Run `hermes karpathy setup`.', 'karpathy')).toBe('Run `hermes karpathy setup`.');
 });
 
 test('a table never cuts a word off, however narrow the terminal', () => {

@@ -36,11 +36,15 @@ export function visible(text: string): string {
   return text.replaceAll(/\u001b\[[0-9;]*m/gu, '');
 }
 
-/** Wraps text at spaces, whatever its colours; every line after the first is indented by `indent` spaces. */
+/** Stands for a space that is no place to break. */
+const FIXED_SPACE = '\u0000';
+
+/** Wraps text at spaces, whatever its colours, but never in a `command`; every line after the first is indented by `indent` spaces. */
 export function wrap(text: string, options: { width: number; indent?: number }): string {
   const indent = options.indent ?? 0;
   const limit = Math.max(20, options.width - indent);
-  const lines = text.split('\n').flatMap((paragraph) => {
+  const fixed = text.replaceAll(/`[^`\n]+`/gu, (command) => command.replaceAll(' ', FIXED_SPACE));
+  const lines = fixed.split('\n').flatMap((paragraph) => {
     const out: string[] = [];
     let line = '';
     for (const word of paragraph.split(' ')) {
@@ -53,7 +57,7 @@ export function wrap(text: string, options: { width: number; indent?: number }):
     }
     return [...out, line];
   });
-  return lines.join(`\n${' '.repeat(indent)}`);
+  return lines.join(`\n${' '.repeat(indent)}`).replaceAll(FIXED_SPACE, ' ');
 }
 
 /** `label  text`, the text wrapped beside the label. */

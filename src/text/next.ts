@@ -44,6 +44,8 @@ export function asTyped(text: string, command: string): string {
   return text.replaceAll(/`(?:hermes (?:-p \S+ )?)?karpathy ([a-z-]+)/gu, (whole, word: string) => {
     // A chat has only some of the commands; the others keep their terminal form.
     if (command === '/karpathy' && !isSlashName(word)) return whole;
+    // Hermes does these itself, so they are always its commands.
+    if (word === 'setup' || word === 'install') return whole;
     return `\`${command} ${word}`;
   });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { KarpathyError } from '../../errors.js';
 import { initProfile } from '../../services/init.js';
 import { planInit, type InitInput } from '../../services/initPlan.js';
 import { initText, planText } from '../../text/init.js';
@@ -29,8 +30,10 @@ export const initCommand = command({
     const given = setupInput(flags);
     const guided = session.canAsk && !yes;
     const input = guided ? await guideInit(session, given) : given;
-    const agreed = acceptDisclosure || (guided && (await discloses(session, input)));
-    const result = await initProfile(session.ctx, { ...input, acceptDisclosure: agreed });
+    if (guided && !acceptDisclosure && !(await discloses(session, input))) {
+      throw new KarpathyError('needs_person', 'Not agreed; nothing was changed.');
+    }
+    const result = await initProfile(session.ctx, { ...input, acceptDisclosure: acceptDisclosure || guided });
     return { data: result, text: (look) => initText(look, result, { withPlan: !guided }) };
   },
 });
