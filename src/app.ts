@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Actor } from './domain/experiment.js';
 import { KarpathyError } from './errors.js';
 import { createColdRunner } from './evaluation/coldRunner.js';
+import { createWarmRunner } from './evaluation/warmRunner.js';
+import { runnerInUse } from './evaluation/runnerInUse.js';
 import { loadConfig, pathsFor } from './hermes/configYaml.js';
 import { findHermes } from './hermes/hermesCommand.js';
 import { profileHome, type Paths, type ProfileHome } from './hermes/paths.js';
@@ -89,15 +91,14 @@ function contextOf(
     hermes,
     host,
     makeModel: (choice) => createModel(choice, { host, env }),
-    makeRunner: (setup) =>
-      createColdRunner({
-        ...setup,
-        hermes: needHermes(),
-        slotsDir: paths.slotsDir,
-        pluginDir,
-        env,
-        prices: config.config.prices,
-      }),
+    makeRunner: (setup) => {
+      const { prices, runner } = config.config;
+      const { slotsDir } = paths;
+      const trials = { ...setup, hermes: needHermes(), slotsDir, pluginDir, env, prices };
+      return runnerInUse(runner.kind, process.platform).name === 'cold'
+        ? createColdRunner(trials)
+        : createWarmRunner({ ...trials, log });
+    },
     checkPrompt: (text) => createPromptCheck({ hermes: needHermes(), pluginDir, env, home: profile.home })(text),
     signal: options.signal,
     onProgress: options.onProgress ?? (() => {}),

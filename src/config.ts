@@ -18,7 +18,7 @@ const perProfile = {
   prices: z.record(z.string().min(1), priceSchema).optional(),
   runner: z
     .strictObject({
-      kind: z.enum(['cold']).optional(),
+      kind: z.enum(['auto', 'warm', 'cold']).optional(),
       /** Path of the Hermes executable, for the bin that runs without Hermes in front. */
       hermes: z.string().min(1).optional(),
       concurrency: z.int().min(1).max(16).optional(),
@@ -86,7 +86,7 @@ export interface ResolvedConfig {
   };
   readonly prices: Readonly<Record<string, z.infer<typeof priceSchema>>>;
   readonly runner: {
-    readonly kind: 'cold';
+    readonly kind: 'auto' | 'warm' | 'cold';
     readonly hermes: string | null;
     readonly concurrency: number;
     readonly timeout_seconds: number;
@@ -106,7 +106,7 @@ export const DEFAULT_CONFIG: ResolvedConfig = {
   node: null,
   models: { proposer: null, judge: null },
   prices: {},
-  runner: { kind: 'cold', hermes: null, concurrency: 2, timeout_seconds: 180, max_turns: 20 },
+  runner: { kind: 'auto', hermes: null, concurrency: 2, timeout_seconds: 180, max_turns: 20 },
   budget: { usd: null, tokens: null },
   gate: { alpha: 0.05, epochs: 3 },
   live: { sessions: 10, days: 14, epochs: 2 },

@@ -146,9 +146,11 @@ export interface TrialInfra {
 
 export type TrialResult = TrialEvidence | TrialInfra;
 
-/** Runs trials in one slot each. `cold` starts a Hermes per trial; other runners sit behind the same interface. */
+/** Runs trials in one slot each. `cold` starts a Hermes per trial, `warm` forks it from one that is loaded. */
 export interface TrialRunner {
   readonly name: string;
+  /** Why trials are run another way than was asked for; null or absent while they aren't. */
+  readonly fellBack?: string | null;
   run(spec: TrialSpec, signal: AbortSignal): Promise<TrialResult>;
   /** Wipes its slots; after `finished` also what it kept for going on with the run. */
   close(outcome: 'finished' | 'interrupted'): Promise<void>;

@@ -14,7 +14,7 @@ from .budget import Budget
 from .policy import Decision, decide
 from .record import Record
 
-# The exit codes are known to src/evaluation/coldRunner.ts.
+# The exit codes are known to src/evaluation/trialOutcome.ts.
 BUDGET_SPENT = 86
 GUARD_FAILED = 87
 

@@ -45,7 +45,12 @@ export async function askHostFacts(provider: string, ask: AskHost): Promise<Host
  * @throws KarpathyError `host_failed`
  */
 export async function assertGuardLoads(ask: AskHost): Promise<void> {
-  const guard = guardSchema.parse(await askHost(['guard'], ask));
+  assertGuard(await askHost(['guard'], ask));
+}
+
+/** @param answer what slot_facts.py says to `guard` @throws KarpathyError `host_failed` */
+export function assertGuard(answer: unknown): void {
+  const guard = guardSchema.parse(answer);
   if (guard.tool_execution && guard.llm_execution) return;
   throw new KarpathyError('host_failed', 'The installed Hermes did not load the slot guard; no trial was started.', {
     hint: 'Trials need Hermes 0.19 or newer with plugin middleware; `karpathy doctor` checks it.',
@@ -63,9 +68,15 @@ async function askHost(args: readonly string[], ask: AskHost): Promise<unknown> 
     ...(ask.signal === undefined ? {} : { cancelSignal: ask.signal }),
   });
   if (ask.signal?.aborted) throw new KarpathyError('interrupted', 'Interrupted.');
+  const { stdout, exitCode = null, stderr, shortMessage } = result;
+  return readAnswer({ stdout, exitCode, problem: stderr.slice(-400) || (shortMessage ?? '') });
+}
+
+/** The JSON in the last line of what slot_facts.py printed. @throws KarpathyError `host_failed` */
+export function readAnswer(said: { stdout: string; exitCode: number | null; problem: string }): unknown {
   try {
-    if (result.exitCode !== 0) throw new Error(result.stderr.slice(-400) || result.shortMessage);
-    return JSON.parse(result.stdout.trim().split('\n').at(-1) ?? '');
+    if (said.exitCode !== 0) throw new Error(said.problem);
+    return JSON.parse(said.stdout.trim().split('\n').at(-1) ?? '');
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new KarpathyError('host_failed', `The installed Hermes could not be asked about itself: ${message}`, {

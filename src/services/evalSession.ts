@@ -9,7 +9,7 @@ import { runSchedule } from '../evaluation/schedule.js';
 import { pairOrder } from '../gate/plan.js';
 import type { InfraCount, Pair } from '../gate/types.js';
 import { immediate } from '../store/database.js';
-import { endEvalRun, getEvalRun, markRunning, recordJudge, type EvalRunRow } from '../store/evalRuns.js';
+import { endEvalRun, getEvalRun, markRunning, recordJudge, recordRunner, type EvalRunRow } from '../store/evalRuns.js';
 import { listTrials, type TrialRow } from '../store/trials.js';
 import type { Context } from './context.js';
 import { evalProgress } from './evalProgress.js';
@@ -68,6 +68,7 @@ export async function withEvalSession<T>(
     throw error;
   } finally {
     await runner.close(outcome);
+    recordRunner(ctx.db, row.id, { name: runner.name, fellBack: runner.fellBack ?? null });
   }
 }
 

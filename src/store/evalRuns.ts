@@ -118,6 +118,14 @@ export function recordJudge(db: Db, id: number, judge: { judgeRunId: string; jud
   );
 }
 
+/** Which runner ran the trials last, and why not another; a note beside the fingerprint, not a part of it. */
+export function recordRunner(db: Db, id: number, runner: { name: string; fellBack: string | null }): void {
+  db.prepare(
+    `UPDATE eval_runs SET fingerprint_detail = json_set(COALESCE(fingerprint_detail, '{}'), '$.runner', json(?))
+     WHERE id = ?`,
+  ).run(JSON.stringify(runner), id);
+}
+
 /** `interrupted` runs go on from their finished pairs; the others are over. */
 export function endEvalRun(
   db: Db,

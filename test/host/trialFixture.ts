@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createColdRunner } from '../../src/evaluation/coldRunner.js';
 import { slotPaths, type SlotPaths } from '../../src/evaluation/slot.js';
-import type { TrialRunner, TrialSpec } from '../../src/ports.js';
+import { createWarmRunner } from '../../src/evaluation/warmRunner.js';
+import type { Logger, TrialRunner, TrialSpec } from '../../src/ports.js';
 import type { ScenarioSpec } from '../../src/schemas.js';
 import { temporaryDirectory } from '../support/context.js';
 import { currentInstall } from '../support/hermesInstall.js';
@@ -59,12 +60,22 @@ export interface BenchOptions {
   /** Content of the profile's .env. */
   readonly env?: string;
   readonly processEnv?: NodeJS.ProcessEnv;
+  /** Default: cold. */
+  readonly runner?: 'cold' | 'warm';
+  readonly log?: Logger;
+  readonly platform?: NodeJS.Platform;
+  /** Where host/ lies; default: this project. */
+  readonly pluginDir?: string;
+  /** Where profile and slots lie; default: a directory of its own. */
+  readonly root?: string;
 }
 
-/** A profile of its own and the cold runner on the real Hermes. */
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A profile of its own and a runner on the real Hermes. */
 export function trialBench(options: BenchOptions): TrialBench {
   const install = currentInstall();
-  const root = temporaryDirectory('karpathy-trial-');
+  const root = options.root ?? temporaryDirectory('karpathy-trial-');
   const home = join(root, 'profiles', 'dev');
   mkdirSync(join(home, 'memories'), { recursive: true });
   writeFileSync(join(home, 'SOUL.md'), SOUL);
@@ -72,22 +83,37 @@ export function trialBench(options: BenchOptions): TrialBench {
   writeFileSync(join(home, 'config.yaml'), stringify({ model, ...options.config }));
   if (options.env !== undefined) writeFileSync(join(home, '.env'), options.env);
   const auditDir = join(root, 'audit');
-  mkdirSync(auditDir);
+  mkdirSync(auditDir, { recursive: true });
   writeFileSync(join(auditDir, 'sitecustomize.py'), SITECUSTOMIZE);
   const auditLog = join(auditDir, 'log');
   writeFileSync(auditLog, '');
   const slotsDir = join(root, 'slots');
-  const command = ['/usr/bin/env', `PYTHONPATH=${auditDir}`, `TRIAL_AUDIT_LOG=${auditLog}`, install.hermes];
-  const runner = createColdRunner({
-    hermes: { command, python: install.python },
+  const audited = ['/usr/bin/env', `PYTHONPATH=${auditDir}`, `TRIAL_AUDIT_LOG=${auditLog}`];
+  // The warm runner starts the interpreter, the cold one the program.
+  const python = join(auditDir, 'python');
+  writeFileSync(python, `#!/bin/sh\nexec ${audited.join(' ')} ${install.python} "$@"\n`);
+  chmodSync(python, 0o755);
+  const common = {
     slotsDir,
-    pluginDir: process.cwd(),
+    pluginDir: options.pluginDir ?? process.cwd(),
     profileHome: home,
     profileName: 'dev',
     evalRunId: 1,
     prices: {},
     env: { ...process.env, ...options.processEnv },
-  });
+  };
+  const runner =
+    (options.runner ?? 'cold') === 'cold'
+      ? createColdRunner({
+          ...common,
+          hermes: { command: [...audited, install.hermes], python: install.python },
+        })
+      : createWarmRunner({
+          ...common,
+          hermes: { command: [install.hermes], python },
+          log: options.log ?? SILENT,
+          platform: options.platform,
+        });
   return {
     runner,
     root,

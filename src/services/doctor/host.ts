@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runnerInUse } from '../../evaluation/runnerInUse.js';
 import { hermesVersion } from '../../hermes/hermesCommand.js';
 import { pluginPresence } from '../../hermes/profiles.js';
 import { runningHermes } from '../../hermes/processes.js';
@@ -34,7 +35,14 @@ async function executableFindings(ctx: Context): Promise<Finding[]> {
   if (major < LEAST[0] || (major === LEAST[0] && minor < LEAST[1])) {
     return [error(`Hermes ${version} is too old for trials; 0.19 is the least.`, 'Update Hermes.')];
   }
-  return [ok(`Hermes ${version}: ${command} (Python ${ctx.hermes.python}).`)];
+  return [ok(`Hermes ${version}: ${command} (Python ${ctx.hermes.python}).`), runnerFinding(ctx)];
+}
+
+function runnerFinding(ctx: Context): Finding {
+  const { name, why } = runnerInUse(ctx.config.config.runner.kind, process.platform);
+  const text = `Trials run ${name}: ${why}.`;
+  const asked = ctx.config.config.runner.kind;
+  return asked === 'warm' && name === 'cold' ? warn(text, 'Set runner.kind to auto or cold.') : ok(text);
 }
 
 /** Hints: process ids say little across containers. */

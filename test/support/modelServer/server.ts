@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { countTokens, type ChatRequest, type Reply, type Responder } from './protocol.js';
 
@@ -18,6 +18,9 @@ export interface ReceivedRequest {
   readonly path: string;
   /** Only for chat completions. */
   readonly chat: ChatRequest | null;
+  readonly headers: IncomingHttpHeaders;
+  /** As it came over the wire. */
+  readonly body: string;
 }
 
 export interface ModelServer {
@@ -49,7 +52,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     const body = method === 'POST' ? await readBody(request) : '';
     const chat = path === '/v1/chat/completions' ? parseChat(body) : null;
-    received.push({ method, path, chat });
+    received.push({ method, path, chat, headers: request.headers, body });
     if (options.apiKey !== undefined && request.headers.authorization !== `Bearer ${options.apiKey}`) {
       return sendError(response, 401, 'Incorrect API key provided.');
     }

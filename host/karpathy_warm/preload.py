@@ -1,0 +1,86 @@
+"""Imports the host as `hermes chat` would, but puts off whatever an import does to the slot until a trial is forked."""
+
+import gc
+import importlib
+import os
+import sys
+
+MODULES = ("hermes_cli.main", "cli", "run_agent", "model_tools", "agent.conversation_loop")
+
+
+class PreloadError(Exception):
+    pass
+
+
+class _Deferred:
+    """A function of the host that does nothing during the preload, and what it always did from the fork on."""
+
+    def __init__(self, module, name, replay):
+        owner = importlib.import_module(module)
+        self._real = getattr(owner, name, None)
+        if not callable(self._real):
+            raise PreloadError(f"this Hermes has no {module}.{name}")
+        self._replay = replay
+        self._calls = []
+        self._waiting = True
+        setattr(owner, name, self)
+
+    def __call__(self, *args, **kwargs):
+        if not self._waiting:
+            return self._real(*args, **kwargs)
+        self._calls.append((args, kwargs))
+        return None
+
+    def go_on(self):
+        self._waiting = False
+        if self._replay:
+            for args, kwargs in self._calls:
+                self._real(*args, **kwargs)
+
+
+class Preloaded:
+    """The host in memory. `arm` is called in a forked child, before the host's own `main`."""
+
+    def __init__(self, argv, *, yolo):
+        """`argv` is that of the trials up to the command: program, profile, `chat`."""
+        home = os.environ["HERMES_HOME"]
+        sys.argv = list(argv)
+        if yolo:
+            os.environ["HERMES_YOLO_MODE"] = "1"  # as the host sets it before the module that reads it once
+        self._deferred = []
+        # Each opens or writes files of the slot, which is laid anew for every trial.
+        self._defer("hermes_logging", "setup_logging", replay=True)
+        self._import("hermes_cli.config")
+        self._defer("hermes_cli.config", "ensure_hermes_home", replay=True)
+        self._defer("hermes_cli.plugins", "discover_plugins", replay=False)  # main() does it, with the trial's guard
+        for name in MODULES:
+            self._import(name)
+        self._main = sys.modules["hermes_cli.main"].main
+        self.stripped = len(argv) - len(sys.argv)
+        if os.path.realpath(os.environ.get("HERMES_HOME", "")) != os.path.realpath(home):
+            raise PreloadError(f"the host took {os.environ.get('HERMES_HOME')} for its home")
+        from tools.env_probe import get_environment_probe_line
+
+        get_environment_probe_line()
+        gc.collect()
+        gc.freeze()  # a collection in a child would copy every page it looks at
+
+    @staticmethod
+    def _import(name):
+        try:
+            importlib.import_module(name)
+        except SystemExit as error:
+            raise PreloadError(f"importing {name} ended with {error.code}") from error
+
+    def _defer(self, module, name, replay):
+        self._deferred.append(_Deferred(module, name, replay))
+
+    def arm(self):
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed()  # Python's own generator does this by itself
+        for deferred in self._deferred:
+            deferred.go_on()
+
+    def main(self):
+        return self._main()

@@ -1,0 +1,354 @@
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { execa } from 'execa';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runChecks } from '../../src/evaluation/checks.js';
+import type { Logger, TrialResult, TrialSpec } from '../../src/ports.js';
+import { currentInstall } from '../support/hermesInstall.js';
+import { temporaryDirectory } from '../support/context.js';
+import {
+  call,
+  fail,
+  say,
+  scriptedPerConversation,
+  startModelServer,
+  type ModelServer,
+  type Responder,
+} from '../support/modelServer/index.js';
+import { trialBench, type BenchOptions, type SpecPart, type TrialBench } from './trialFixture.js';
+
+const signal = new AbortController().signal;
+const closing: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const close of closing) await close();
+});
+
+async function modelServer(responder: Responder): Promise<ModelServer> {
+  const server = await startModelServer({ models: { '*': responder } });
+  closing.push(() => server.close());
+  return server;
+}
+
+function bench(options: BenchOptions): TrialBench {
+  const made = trialBench(options);
+  closing.push(() => made.runner.close('finished'));
+  return made;
+}
+
+// ── The same trial, cold and warm ─────────────────────────────────────────
+
+interface Case {
+  readonly what: string;
+  readonly responder: () => Responder;
+  readonly part: SpecPart;
+}
+
+const CASES: readonly Case[] = [
+  { what: 'a short answer', responder: () => () => say('Hello.'), part: { spec: { input: 'Say hello.' } } },
+  {
+    what: 'a long prompt with quotes, newlines and other scripts',
+    responder: () => () => say('“Ça va” — да.'),
+    part: { spec: { input: `He said "no"; 'maybe' $HOME \`x\`\n${'déjà vu 漢字 🙂 '.repeat(300)}` } },
+  },
+  {
+    what: 'tool use',
+    responder: () =>
+      scriptedPerConversation([
+        call('read_file', { path: 'in.txt' }, 'c1'),
+        call('write_file', { path: 'out/done.txt', content: 'blue' }, 'c2'),
+        call('search_files', { pattern: 'input' }, 'c3'),
+        call('clarify', { question: 'Which colour?' }, 'c4'),
+        call('terminal', { command: 'date' }, 'c5'),
+        call('skills_list', {}, 'c6'),
+        call('no_such_tool', {}, 'c7'),
+        say('All done.'),
+      ]),
+    part: {
+      arm: 'candidate',
+      targetContent: Buffer.from('You are Candidate.\n'),
+      spec: {
+        files: { 'in.txt': 'the input' },
+        answers: ['Blue.'],
+        tool_results: { terminal: [{ when: 'date', result: 'Monday' }] },
+        checks: [{ file_equals: { path: 'out/done.txt', content: 'blue' } }, { tool_used: 'terminal' }],
+      },
+    },
+  },
+  {
+    what: 'chosen toolsets',
+    responder: () => () => say('ok'),
+    part: { spec: { input: 'Go.', toolsets: ['todo', 'file'] } },
+  },
+  {
+    what: 'several user turns',
+    responder: () => scriptedPerConversation([say('First.'), call('todo', { todos: [] }, 'c1'), say('Second.')]),
+    part: { spec: { input: undefined, turns: ['One?', 'Two?', 'Three?'] } },
+  },
+  {
+    what: 'real tools',
+    responder: () => scriptedPerConversation([call('terminal', { command: 'echo real && pwd' }, 'c1'), say('ok')]),
+    part: { policy: 'real', realToolsets: ['terminal'], spec: { tools: 'real', toolsets: ['terminal'] } },
+  },
+  { what: 'a provider that fails', responder: () => () => fail(500, 'down'), part: {} },
+  { what: 'a key that is refused', responder: () => () => fail(401, 'no such key'), part: {} },
+  {
+    what: 'the end of its tokens',
+    responder: () => scriptedPerConversation([call('todo', { todos: [] }, 'c1'), say('late')]),
+    part: { tokenLimit: 100 },
+  },
+];
+
+/** What another run of the very same trial may change: time, ids, and what the kernel numbers. */
+function normalise(text: string): string {
+  return text
+    .replace(/\d{8}_\d{6}_\d{6}\b/g, '<time>')
+    .replace(/\d{8}_\d{6}_[0-9a-f]{6}/g, '<session>')
+    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
+    .replace(/\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?/g, '<time>');
+}
+
+/** Every row of the tables a trial writes; columns that hold a time or an id are named, all others must agree. */
+function rowsOf(path: string): unknown {
+  if (!existsSync(path)) return null;
+  const db = new Database(path, { readonly: true });
+  try {
+    const tables = db
+      .prepare<[], { name: string }>(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%fts%' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+      )
+      .all();
+    return tables.map(({ name }) => [
+      name,
+      (db.prepare(`SELECT * FROM "${name}" ORDER BY rowid`).all() as Record<string, unknown>[]).map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([column, value]) => [
+            column,
+            /(^|_)(at|timestamp|seen|expires)$|^(first_seen|last_seen|heartbeat)/.test(column) && value !== null
+              ? '<time>'
+              : typeof value === 'string'
+                ? normalise(value)
+                : value,
+          ]),
+        ),
+      ),
+    ]);
+  } finally {
+    db.close();
+  }
+}
+
+function timeless(result: TrialResult): unknown {
+  return JSON.parse(normalise(JSON.stringify({ ...result, files: undefined, durationMs: 0 })));
+}
+
+/** What the slot holds besides logs and caches. */
+function layOf(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .map((entry) => `${join(entry.parentPath, entry.name).slice(dir.length)}${entry.isDirectory() ? '/' : ''}`)
+    .map(normalise)
+    .filter((path) => !/\/(logs|__pycache__)\/|-(wal|shm)$|^\/(stdout|stderr)$/.test(path))
+    .sort();
+}
+
+async function observe(runner: 'cold' | 'warm', root: string, server: ModelServer) {
+  const made = bench({ baseUrl: server.baseUrl, runner, root });
+  const seen: unknown[] = [];
+  for (const { part, responder } of CASES) {
+    server.setModel('*', responder());
+    const from = server.received.length;
+    const spec: TrialSpec = made.spec(part);
+    const result = await made.runner.run(spec, signal);
+    const checks =
+      result.kind === 'completed' ? await runChecks(spec.scenario.spec.checks, result, null) : 'not checked';
+    seen.push({
+      requests: server.received.slice(from).map(({ method, path, headers, body }) => ({
+        method,
+        path,
+        headers,
+        body: normalise(body),
+      })),
+      result: timeless(result),
+      files: result.kind === 'completed' ? [...result.files] : [],
+      checks,
+      rows: rowsOf(made.slot.stateDb),
+      slot: layOf(made.slot.root),
+    });
+  }
+  await made.runner.close('finished');
+  return seen as Record<'requests' | 'result' | 'files' | 'checks' | 'rows' | 'slot', unknown>[];
+}
+
+describe('the warm runner', () => {
+  it('sends the model the same bytes as the cold one, and leaves the same behind', async () => {
+    const server = await modelServer(() => say('unused'));
+    const root = temporaryDirectory('karpathy-same-');
+    const cold = await observe('cold', root, server);
+    const warm = await observe('warm', root, server);
+    for (const [index, { what }] of CASES.entries()) {
+      expect(cold[index]?.requests, what).not.toEqual([]);
+      for (const part of ['requests', 'result', 'files', 'checks', 'rows', 'slot'] as const) {
+        expect(warm[index]?.[part], `${part} of ${what}`).toEqual(cold[index]?.[part]);
+      }
+    }
+  });
+});
+
+// ── One loaded Hermes ─────────────────────────────────────────────────────
+
+interface Running {
+  readonly pid: number;
+  readonly command: string;
+}
+
+/** Processes with a home below the directory, whatever became of their parents. */
+function processesIn(root: string): Running[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const environment = readFileSync(join('/proc', name, 'environ'), 'utf8');
+      if (!environment.includes(`=${root}/`)) return [];
+      const command = readFileSync(join('/proc', name, 'cmdline'), 'utf8').replaceAll('\0', ' ');
+      return command === '' ? [] : [{ pid: Number(name), command }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** The loaded process is the one that others were forked from. */
+function loadedIn(root: string): number | undefined {
+  return processesIn(root)
+    .filter((p) => p.command.includes('warm_server.py'))
+    .map((p) => p.pid)
+    .sort((a, b) => a - b)[0];
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 90_000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`not within 90 s: ${what}`);
+    await new Promise((next) => setTimeout(next, 50));
+  }
+}
+
+function recorder(): { log: Logger; warnings: string[] } {
+  const warnings: string[] = [];
+  return { warnings, log: { debug() {}, info() {}, warn: (text) => void warnings.push(text), error() {} } };
+}
+
+/** Starts a process in a session of its own, as a daemon does, and leaves it. */
+const DAEMON = "import subprocess; subprocess.Popen(['sleep', '60317'], start_new_session=True)";
+
+describe('a loaded Hermes', () => {
+  it('serves trial after trial of its slot, each of them fresh, and another one takes over when it dies', async () => {
+    const server = await modelServer(
+      scriptedPerConversation([call('write_file', { path: 'left.txt', content: 'x' }, 'c1'), say('ok')]),
+    );
+    const { runner, spec, slot, root } = bench({ baseUrl: server.baseUrl, runner: 'warm' });
+    await runner.run(spec(), signal);
+    const first = loadedIn(slot.root);
+    const files = () => readdirSync(slot.work);
+    expect(files()).toEqual(['left.txt']);
+    server.setModel('*', () => say('Nothing written.'));
+    const second = await runner.run(spec({ targetContent: Buffer.from('You are Other.\n') }), signal);
+    expect(second).toMatchObject({ kind: 'completed', response: 'Nothing written.', toolCalls: [] });
+    expect(files()).toEqual([]);
+    expect(loadedIn(slot.root)).toBe(first);
+    expect(readFileSync(join(slot.home, 'logs', 'agent.log'), 'utf8')).not.toContain('write_file');
+
+    process.kill(first as number, 'SIGKILL');
+    expect(await runner.run(spec(), signal)).toMatchObject({ kind: 'infra', stopRun: false });
+    expect(await runner.run(spec(), signal)).toMatchObject({ kind: 'completed', response: 'Nothing written.' });
+    expect(loadedIn(slot.root)).not.toBe(first);
+    expect(runner).toMatchObject({ name: 'warm', fellBack: null });
+    await runner.close('finished');
+    expect(processesIn(root)).toEqual([]);
+  });
+
+  it('is loaded anew when the profile’s settings changed', async () => {
+    const server = await modelServer(() => say('ok'));
+    const { runner, spec, slot, home } = bench({ baseUrl: server.baseUrl, runner: 'warm' });
+    await runner.run(spec(), signal);
+    const first = loadedIn(slot.root);
+    const config = join(home, 'config.yaml');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('default: sim', 'default: other'));
+    expect(await runner.run(spec(), signal)).toMatchObject({ kind: 'completed', model: 'other' });
+    expect(loadedIn(slot.root)).not.toBe(first);
+  });
+
+  it('leaves nothing of a trial that runs out of time, not even what left its process group', async () => {
+    const server = await modelServer(
+      scriptedPerConversation([
+        call('terminal', { command: `python3 -c "${DAEMON}" && echo started` }, 'c1'),
+        { kind: 'hang' },
+      ]),
+    );
+    const { runner, spec, slot } = bench({ baseUrl: server.baseUrl, runner: 'warm' });
+    await runner.run(spec({ spec: { input: 'Load.' }, timeoutMs: 1 }), signal); // only loads
+    const real: SpecPart = {
+      policy: 'real',
+      realToolsets: ['terminal'],
+      spec: { tools: 'real', toolsets: ['terminal'] },
+    };
+    const running = runner.run(spec({ ...real, timeoutMs: 40_000 }), signal);
+    await until(
+      () => processesIn(slot.root).some((p) => p.command.startsWith('sleep 60317')),
+      'the agent starts a process of its own',
+    );
+    expect(await running).toMatchObject({ kind: 'completed', limitReached: 'time' });
+    expect(processesIn(slot.root).map((p) => p.command)).toEqual([expect.stringContaining('warm_server.py')]);
+  });
+
+  it('dies with its worker, and so does the trial', async () => {
+    const server = await modelServer(() => ({ kind: 'hang' }));
+    const { root, home, slotsDir, slot, spec } = bench({ baseUrl: server.baseUrl, runner: 'warm' });
+    const { python, hermes } = currentInstall();
+    const given = join(root, 'given.json');
+    writeFileSync(
+      given,
+      JSON.stringify({
+        options: {
+          hermes: { command: [hermes], python },
+          slotsDir,
+          pluginDir: process.cwd(),
+          profileHome: home,
+          profileName: 'dev',
+          evalRunId: 1,
+          prices: {},
+        },
+        spec: spec(),
+      }),
+    );
+    const worker = execa(process.execPath, ['--import', 'tsx', 'test/host/warmWorker.ts', given], { reject: false });
+    await until(() => server.chats().length > 0, 'the trial waits for the model');
+    expect(processesIn(slot.root).length).toBeGreaterThan(1);
+    worker.kill('SIGKILL');
+    await worker;
+    await until(() => processesIn(slot.root).length === 0, 'nothing is left of a killed worker');
+  });
+});
+
+describe('where Hermes can’t be loaded once for all', () => {
+  it.each([
+    ['on another system', { platform: 'darwin' }, /needs Linux/],
+    ['when the preload fails', { pluginDir: withoutServer() }, /can't be loaded once for all/],
+  ] as const)('%s, trials run cold, and why is said once', async (_, options, reason) => {
+    const server = await modelServer(() => say('ok'));
+    const { log, warnings } = recorder();
+    const { runner, spec } = bench({ baseUrl: server.baseUrl, runner: 'warm', log, ...options });
+    expect(await runner.run(spec(), signal)).toMatchObject({ kind: 'completed', response: 'ok' });
+    expect(await runner.run(spec(), signal)).toMatchObject({ kind: 'completed', response: 'ok' });
+    expect(runner).toMatchObject({ name: 'cold', fellBack: expect.stringMatching(reason) as string });
+    expect(warnings).toEqual([expect.stringMatching(reason)]);
+  });
+});
+
+/** The plugin's host directory with a server that meets a host it doesn't know. */
+function withoutServer(): string {
+  const dir = temporaryDirectory('karpathy-host-');
+  cpSync(join(process.cwd(), 'host'), join(dir, 'host'), { recursive: true });
+  const preload = join(dir, 'host', 'karpathy_warm', 'preload.py');
+  writeFileSync(preload, readFileSync(preload, 'utf8').replaceAll('discover_plugins', 'discover_extensions'));
+  return dir;
+}
