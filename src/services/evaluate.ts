@@ -39,13 +39,14 @@ export async function evaluateExperiment(
 ): Promise<Verdict> {
   const experiment = evaluable(ctx, experimentId);
   const { alpha, epochs } = ctx.config.config.gate;
-  const looks = defaultLooks(epochs);
+  const scenarios = snapshotsForPlan(ctx.db, experiment.profileId).filter((scenario) => scenario.split === 'holdout');
+  const looks = defaultLooks(epochs, new Set(scenarios.map(({ group }) => group)).size);
   const request = {
     purpose: 'selection',
     experimentId,
     arms: ['incumbent', 'candidate'],
     contents: { incumbent: experiment.baseContent, candidate: experiment.candidateContent },
-    scenarios: snapshotsForPlan(ctx.db, experiment.profileId).filter((scenario) => scenario.split === 'holdout'),
+    scenarios,
     epochs,
     looks,
     alpha,

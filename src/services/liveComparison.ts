@@ -126,7 +126,7 @@ async function compareFresh(
     await run.completeEpochs(run.plan.epochs);
     const pairs = [...(first?.pairs ?? []), ...run.pairs()];
     const plannedPairs = (first?.plannedPairs ?? 0) + run.plan.scenarios.length * run.plan.epochs;
-    const verdict = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1 });
+    const verdict = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1, above: 0 });
     const at = ctx.clock.now();
     guarded(ctx, of, () => {
       writeResults(ctx, { run, experimentId: experiment.id, proposer: experiment.proposerModel });

@@ -125,7 +125,7 @@ export function assertCanEvaluate(ctx: Context, options: { underpowered?: boolea
   if (options.underpowered === true) return;
   const { alpha, epochs } = ctx.config.config.gate;
   const scenarios = snapshotsForPlan(ctx.db, requireProfile(ctx).id).filter((s) => s.split === 'holdout');
-  requirePower({ scenarios, looks: defaultLooks(epochs), alpha });
+  requirePower({ scenarios, looks: defaultLooks(epochs, scenarios.length), alpha });
 }
 
 function openExperiment(ctx: Context, how: { reason: string; edit?: EditRecord }): number {

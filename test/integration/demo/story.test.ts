@@ -39,7 +39,7 @@ function comparisons(seed: string) {
 }
 
 function verdict(pairs: Pair[]): string | undefined {
-  const plan = { alpha: 0.05, epochs: 1, scenarios: pairs, looks: defaultLooks(1) };
+  const plan = { alpha: 0.05, epochs: 1, scenarios: pairs, looks: defaultLooks(1, holdout.length) };
   return decide({ pairs, infra: { incumbent: 0, candidate: 0, started: 24 } }, plan, 1)?.verdict;
 }
 
@@ -57,7 +57,12 @@ it("the demo's seed tells its story: kept and verified, discarded, kept", () => 
   const compare = comparisons(DEFAULT_SEED);
 
   expect(verdict(compare(base, summary))).toBe('keep');
-  const window = decideLiveWindow({ pairs: compare(base, summary), plannedPairs: holdout.length, extension: 0 });
+  const window = decideLiveWindow({
+    pairs: compare(base, summary),
+    plannedPairs: holdout.length,
+    extension: 0,
+    above: 0,
+  });
   expect(window.verdict).toBe('verified');
   expect(verdict(compare(summary, paraphrase))).toBe('discard');
   expect(verdict(compare(summary, units))).toBe('keep');
