@@ -45,7 +45,7 @@ export function decideDeletionTally(
     return verdictOf('undecided', facts, 'too few groups or epochs to judge a deletion');
   const seen = { ...facts, p };
   const points = Math.round(plan.margin * 100);
-  const allowed = plan.epochs < FULL_EPOCHS ? plan.alpha / 2 : plan.alpha;
+  const allowed = allowedP(plan);
   if (p <= allowed) {
     return verdictOf(
       'keep',
@@ -79,6 +79,22 @@ export function nonInferiorityP(
   const variance = Math.max(estimate.within, estimate.between, least);
   const t = (estimate.mean + margin) / Math.sqrt(variance);
   return studentTCdf(-t, tally.groups - 1);
+}
+
+/**
+ * Fewest groups with which a deletion that loses nothing at all is kept.
+ * @returns Infinity when no number of groups is enough
+ */
+export function fewestDeletionGroups({ alpha, epochs, margin }: Omit<DeletionPlan, 'scenarios'>): number {
+  if (epochs < 2) return Infinity;
+  const odds = margin / (1 - margin);
+  for (let n = 2; ; n += 1) {
+    if (studentTCdf(-Math.sqrt(n * epochs * odds), n - 1) <= allowedP({ alpha, epochs })) return n;
+  }
+}
+
+function allowedP({ alpha, epochs }: Pick<DeletionPlan, 'alpha' | 'epochs'>): number {
+  return epochs < FULL_EPOCHS ? alpha / 2 : alpha;
 }
 
 function faultOfMargin({ margin }: DeletionPlan): string | null {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { estimateEffect } from './effect.js';
 import { MANY_GROUPS } from './plan.js';
 import type { Tally } from './types.js';
@@ -30,6 +31,13 @@ const FEW: readonly ScreenStep[] = [
 export function screenSteps(groups: number): readonly ScreenStep[] {
   if (groups < FEWEST_SCREEN_GROUPS) return [];
   return groups >= MANY_GROUPS ? MANY : FEW;
+}
+
+/** Half of the groups, for a step of half an epoch: drawn by the plan's seed, the same after a resume. */
+export function halfOfGroups(groups: readonly string[], seed: string): string[] {
+  const drawn = (group: string): string => createHash('sha256').update(`${seed}\u0000${group}`, 'utf8').digest('hex');
+  const ordered = groups.map((group) => [drawn(group), group] as const).sort(([a], [b]) => (a < b ? -1 : 1));
+  return ordered.slice(0, Math.floor(groups.length / 2)).map(([, group]) => group);
 }
 
 /**

@@ -69,8 +69,9 @@ export interface Verdict {
   readonly verdict: 'keep' | 'discard' | 'undecided';
   /** One-sided: exact sign-flip p, or the score test's for a deletion; null without usable data. */
   readonly p: number | null;
+  /** What this consultation might spend; 0 when the screen decided, which costs none. */
   readonly alpha: number;
-  /** 1-based look that decided. */
+  /** 1-based look that decided; 0 = the screen. */
   readonly look: number;
   /** Mean over groups of candidate minus incumbent pass rate, in [-1, 1]; null without data. */
   readonly effect: number | null;
