@@ -45,7 +45,7 @@ export async function setTheScene({ stage, narrator, simulated }: Scene): Promis
   await stage.hermes(['karpathy', 'init', '--accept-disclosure']);
   await stage.hermes(['karpathy', 'scenario', 'import', join(import.meta.dirname, 'scenarios.yaml')]);
   narrator.say(
-    '\n18 tasks of a garden shop: 6 to learn from (train), 12 to decide on (holdout). Half of them check that an answer ' +
+    '\n26 tasks of a garden shop: 6 to learn from (train), 20 to decide on (holdout). Half of them check that an answer ' +
       'ends with a one-line summary, the other half that a weight comes with its unit. SOUL.md asks for neither:',
   );
   narrator.output(soul(stage));

@@ -63,6 +63,7 @@ CREATE TABLE experiments (
   target_span TEXT CHECK (target_span IS NULL OR json_valid(target_span)),
   proposer_model TEXT,                         -- 'human' for a person's own sentence
   judge_model TEXT,
+  shown_groups TEXT CHECK (shown_groups IS NULL OR json_valid(shown_groups)), -- train groups the proposer saw failing
 
   -- evidence
   verdict TEXT CHECK (verdict IN ('keep', 'discard', 'undecided')),
@@ -163,7 +164,7 @@ CREATE TABLE eval_runs (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   profile_id INTEGER NOT NULL REFERENCES profiles (id),
   experiment_id INTEGER REFERENCES experiments (id),
-  purpose TEXT NOT NULL CHECK (purpose IN ('train_baseline', 'selection', 'live_window', 'calibration')),
+  purpose TEXT NOT NULL CHECK (purpose IN ('train_baseline', 'screen', 'selection', 'veto', 'live_window', 'calibration')),
   state TEXT NOT NULL DEFAULT 'planned'
     CHECK (state IN ('planned', 'running', 'interrupted', 'finished', 'failed', 'cancelled')),
   plan TEXT NOT NULL CHECK (json_valid(plan)), -- EvalPlan, immutable, scenario snapshots included
@@ -401,7 +402,7 @@ CREATE TABLE error_budget_ledger (
   profile_id INTEGER NOT NULL REFERENCES profiles (id),
   evidence_fingerprint TEXT NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN ('improvement', 'deletion')),
-  consultation INTEGER NOT NULL CHECK (consultation >= 1),
+  consultation INTEGER NOT NULL CHECK (consultation >= 1), -- a keep gives its number to the next one
   alpha REAL NOT NULL CHECK (alpha > 0 AND alpha < 1),
   experiment_id INTEGER REFERENCES experiments (id),
   eval_run_id INTEGER NOT NULL REFERENCES eval_runs (id),

@@ -108,7 +108,7 @@ export const DEFAULT_CONFIG: ResolvedConfig = {
   prices: {},
   runner: { kind: 'auto', hermes: null, concurrency: 2, timeout_seconds: 180, max_turns: 20 },
   budget: { usd: null, tokens: null },
-  gate: { alpha: 0.05, epochs: 3 },
+  gate: { alpha: 0.05, epochs: 6 },
   live: { sessions: 10, days: 14, epochs: 2 },
   background: { evaluate: false, hours: null },
   slash: { allow_changes_from: [] },

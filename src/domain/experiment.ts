@@ -11,7 +11,7 @@ export type Arm = 'incumbent' | 'candidate';
 export type TrialOutcomeKind = 'pass' | 'fail' | 'infra';
 export type VerdictKind = 'keep' | 'discard' | 'undecided';
 export type EditOperation = 'rewrite' | 'insert' | 'delete';
-export type EvalPurpose = 'train_baseline' | 'selection' | 'live_window' | 'calibration';
+export type EvalPurpose = 'train_baseline' | 'screen' | 'selection' | 'veto' | 'live_window' | 'calibration';
 
 /** Who decided something: `person@cli`, `person@slash`, `person@http:<id>`, `gate`, `system`, `ratchet`. */
 export type Actor = string;

@@ -13,7 +13,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
  */
 export const evalPlanSchema = z.strictObject({
   v: z.literal(1),
-  purpose: z.enum(['train_baseline', 'selection', 'live_window', 'calibration']),
+  purpose: z.enum(['train_baseline', 'screen', 'selection', 'veto', 'live_window', 'calibration']),
   evaluator: z.string(),
   /** Draws which arm of a pair runs first. */
   seed: z.string().min(1),
@@ -23,7 +23,10 @@ export const evalPlanSchema = z.strictObject({
   /** Of a live window: how often it was opened again before this run; another opening asks for fresh trials. */
   round: z.int().min(0),
   looks: z.array(z.strictObject({ epochs: z.int().min(1), share: z.number(), futilityZ: z.number() })),
+  /** This consultation's share of the error budget; 0 where none is spent. */
   alpha: z.number(),
+  /** What a deletion may cost, in (0, 1); null for an edit that has to help. */
+  margin: z.number().nullable(),
   arms: z.array(z.enum(['incumbent', 'candidate'])).min(1),
   targetRelpath: z.string().min(1),
   incumbentSha256: sha256,

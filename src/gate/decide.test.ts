@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from './decide.js';
+import { randomFrom } from './random.js';
 import { defaultLooks, fewestGroups, pairOrder } from './plan.js';
 import type { GateData, GatePlan, Pair } from './types.js';
 
@@ -64,7 +65,7 @@ describe('the decision', () => {
   });
 
   it('goes on after an early look that decides nothing, and pays for it at the last one', () => {
-    const looks = defaultLooks(3);
+    const looks = defaultLooks(3, 20);
     const plan = { ...planOf(8, 3), looks };
     const data = dataOf([...better(6), ...same(2)], 3);
     // p = 2^-6 = 0.0156: above .05 * .05 and .10 * .05, below .85 * .05.
@@ -74,21 +75,64 @@ describe('the decision', () => {
   });
 
   it('stops early when the candidate is behind', () => {
-    const plan = { ...planOf(8, 3), looks: defaultLooks(3) };
+    const plan = { ...planOf(8, 3), looks: defaultLooks(3, 20) };
     expect(decide(dataOf([...worse(2), ...same(6)]), plan, 1)).toMatchObject({ verdict: 'discard', look: 1 });
   });
 
   it('spends exactly alpha over its looks', () => {
-    for (const epochs of [1, 2, 3, 6, 10]) {
-      const looks = defaultLooks(epochs);
-      expect(looks.reduce((sum, look) => sum + look.share, 0)).toBeCloseTo(1, 12);
-      expect(looks.at(-1)?.epochs).toBe(epochs);
+    for (const epochs of [1, 2, 3, 6, 10, 20]) {
+      for (const groups of [20, 60]) {
+        const looks = defaultLooks(epochs, groups);
+        expect(looks.reduce((sum, look) => sum + look.share, 0)).toBeCloseTo(1, 12);
+        expect(looks.at(-1)?.epochs).toBe(epochs);
+      }
     }
   });
 });
 
+describe('the looks', () => {
+  const shape = (epochs: number, groups: number): string =>
+    defaultLooks(epochs, groups)
+      .map((look) => `${look.epochs}: ${look.share} (${look.futilityZ})`)
+      .join(', ');
+
+  it.each([
+    [3, 60, '1: 0.05 (0), 2: 0.1 (0.5), 3: 0.85 (0.5)'],
+    [6, 20, '1: 0.05 (0), 2: 0.1 (0.3), 4: 0.2 (0.6), 6: 0.65 (0.5)'],
+    [10, 40, '1: 0.05 (0), 2: 0.1 (0.3), 4: 0.15 (0.5), 7: 0.2 (0.7), 10: 0.5 (0.5)'],
+    [10, 39, '2: 0.05 (0), 5: 0.1 (0.5), 10: 0.85 (0.5)'],
+    [20, 20, '2: 0.05 (0), 6: 0.1 (0.3), 12: 0.15 (0.5), 20: 0.7 (0.5)'],
+    [20, 60, '20: 1 (0.5)'],
+    [4, 20, '4: 1 (0.5)'],
+  ])('of %i epochs on %i groups are %s', (epochs, groups, expected) => {
+    expect(shape(epochs, groups)).toBe(expected);
+  });
+});
+
+describe('the size of a decision', () => {
+  it('200 groups by 20 epochs are decided in under 200 ms', () => {
+    const next = randomFrom('large');
+    const bit = (): 0 | 1 => (next() < 0.5 ? 1 : 0);
+    const plan = { ...planOf(200, 20), looks: defaultLooks(20, 200) };
+    const pairs = plan.scenarios.flatMap(({ scenario, group }) =>
+      Array.from({ length: 20 }, (_, e): Pair => ({
+        scenario,
+        group,
+        epoch: e + 1,
+        incumbent: bit(),
+        candidate: bit(),
+      })),
+    );
+    const started = performance.now();
+    const verdict = decide({ pairs, infra: NO_INFRA }, plan, 1);
+    expect(performance.now() - started).toBeLessThan(200);
+    expect(verdict).toMatchObject({ groups: 200, epochs: 20 });
+    expect(verdict?.p).toBeGreaterThan(0);
+  });
+});
+
 describe('outside faults in one arm', () => {
-  const looks = defaultLooks(3);
+  const looks = defaultLooks(3, 20);
   const lopsided = { incumbent: 0, candidate: 3, started: 30 };
 
   it('keep nothing before later epochs have evened them out', () => {
@@ -161,21 +205,10 @@ describe('the decision fails closed', () => {
 });
 
 describe('under the null', () => {
-  /** A small reproducible generator (mulberry32), so that the simulation is the same everywhere. */
-  function random(seed: number): () => number {
-    let state = seed;
-    return () => {
-      state = (state + 0x6d2b79f5) | 0;
-      let t = Math.imul(state ^ (state >>> 15), 1 | state);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
-  }
-
   it('an edit that does nothing is kept at most alpha of the time over all looks (4,000 draws, 3 errors of slack)', () => {
-    const next = random(7);
+    const next = randomFrom('null edits');
     const alpha = 0.05;
-    const plan = { ...planOf(20, 3, alpha), looks: defaultLooks(3) };
+    const plan = { ...planOf(20, 3, alpha), looks: defaultLooks(3, 20) };
     let kept = 0;
     const draws = 4000;
     for (let i = 0; i < draws; i += 1) {

@@ -14,7 +14,7 @@ function pairs(outcomes: string): Pair[] {
 }
 
 const judge = (outcomes: string, extension: 0 | 1 = 0) =>
-  decideLiveWindow({ pairs: pairs(outcomes), plannedPairs: outcomes.length, extension });
+  decideLiveWindow({ pairs: pairs(outcomes), plannedPairs: outcomes.length, extension, above: 0 });
 
 describe('the rule of the live window', () => {
   it('verifies what fresh trials do not contradict', () => {
@@ -35,10 +35,21 @@ describe('the rule of the live window', () => {
     expect(judge('+-==++==', 1)).toMatchObject({ verdict: 'verified' });
   });
 
+  it('lets a deletion lose a little: up to its margin, unless that is harm beyond doubt', () => {
+    const deletion = (outcomes: string, extension: 0 | 1 = 0) =>
+      decideLiveWindow({ pairs: pairs(outcomes), plannedPairs: outcomes.length, extension, above: -0.1 });
+    expect(deletion('-' + '='.repeat(19))).toMatchObject({ verdict: 'verified', effect: -0.05 });
+    expect(deletion('--' + '='.repeat(18))).toMatchObject({ verdict: 'extend', effect: -0.1 });
+    expect(deletion('--' + '='.repeat(18), 1)).toMatchObject({ verdict: 'revert' });
+    expect(deletion('------' + '='.repeat(94))).toMatchObject({ verdict: 'revert', pHarm: 1 / 64 });
+  });
+
   it('is undecided without pairs, with too few of them, or with a malformed one', () => {
-    expect(decideLiveWindow({ pairs: [], plannedPairs: 10, extension: 0 }).verdict).toBe('undecided');
-    expect(decideLiveWindow({ pairs: pairs('++++'), plannedPairs: 10, extension: 0 }).verdict).toBe('undecided');
+    expect(decideLiveWindow({ pairs: [], plannedPairs: 10, extension: 0, above: 0 }).verdict).toBe('undecided');
+    expect(decideLiveWindow({ pairs: pairs('++++'), plannedPairs: 10, extension: 0, above: 0 }).verdict).toBe(
+      'undecided',
+    );
     const broken = pairs('+++++').map((p) => ({ ...p, candidate: Number.NaN as 0 }));
-    expect(decideLiveWindow({ pairs: broken, plannedPairs: 5, extension: 0 }).verdict).toBe('undecided');
+    expect(decideLiveWindow({ pairs: broken, plannedPairs: 5, extension: 0, above: 0 }).verdict).toBe('undecided');
   });
 });

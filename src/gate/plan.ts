@@ -3,26 +3,57 @@ import type { Look } from './types.js';
 
 /** At the last look a difference below this many standard errors is called "no sign of a gain". */
 const FINAL_FUTILITY_Z = 0.5;
+/** From here on a suite is large: it can afford to look earlier and more often. */
+export const MANY_GROUPS = 40;
 
-/** When to look, by planned epochs and number of groups: [after epoch, share of alpha, futility z]. */
-const THREE: readonly (readonly [number, number, number])[] = [
+/** [after epoch, share of alpha, futility z] */
+type LookRow = readonly [number, number, number];
+
+const THREE: readonly LookRow[] = [
   [1, 0.05, 0],
   [2, 0.1, 0.5],
   [3, 0.85, FINAL_FUTILITY_Z],
 ];
-const SIX: readonly (readonly [number, number, number])[] = [
+const SIX: readonly LookRow[] = [
   [1, 0.05, 0],
   [2, 0.1, 0.3],
   [4, 0.2, 0.6],
   [6, 0.65, FINAL_FUTILITY_Z],
 ];
+const TEN_MANY: readonly LookRow[] = [
+  [1, 0.05, 0],
+  [2, 0.1, 0.3],
+  [4, 0.15, 0.5],
+  [7, 0.2, 0.7],
+  [10, 0.5, FINAL_FUTILITY_Z],
+];
+const TEN_FEW: readonly LookRow[] = [
+  [2, 0.05, 0],
+  [5, 0.1, 0.5],
+  [10, 0.85, FINAL_FUTILITY_Z],
+];
+const TWENTY_FEW: readonly LookRow[] = [
+  [2, 0.05, 0],
+  [6, 0.1, 0.3],
+  [12, 0.15, 0.5],
+  [20, 0.7, FINAL_FUTILITY_Z],
+];
+
+function tableFor(epochs: number, groups: number): readonly LookRow[] | null {
+  if (epochs === 3) return THREE;
+  if (epochs === 6) return SIX;
+  if (epochs === 10) return groups >= MANY_GROUPS ? TEN_MANY : TEN_FEW;
+  if (epochs === 20 && groups < MANY_GROUPS) return TWENTY_FEW;
+  return null;
+}
 
 /**
  * The looks of a plan. Their shares sum to 1, so that a look taken early is paid for by the later ones
- * (a Bonferroni split of alpha over the looks). Epoch counts without a table of their own get one look at the end.
+ * (a Bonferroni split of alpha over the looks). What has no table of its own gets one look at the end.
+ * @param groups independent holdout groups
  */
-export function defaultLooks(epochs: number): readonly Look[] {
-  const table = epochs === 3 ? THREE : epochs === 6 ? SIX : [[epochs, 1, FINAL_FUTILITY_Z] as const];
+export function defaultLooks(epochs: number, groups: number): readonly Look[] {
+  const table = tableFor(epochs, groups) ?? [[epochs, 1, FINAL_FUTILITY_Z] as const];
   return table.map(([after, share, futilityZ]) => ({ epochs: after, share, futilityZ }));
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { randomFrom, type Random } from './random.js';
 import { signFlipP } from './signFlip.js';
 
 /** Goes through all 2^n sign vectors, by the definition of the test. */
@@ -53,5 +54,32 @@ describe('the exact sign-flip p', () => {
   it('refuses a difference that is not an integer', () => {
     expect(() => signFlipP([1, Number.NaN])).toThrow(RangeError);
     expect(() => signFlipP([0.5])).toThrow(RangeError);
+  });
+});
+
+describe('under the null p is uniform or larger', () => {
+  const shapes: [string, (random: Random) => number][] = [
+    ['flaky', () => 0.5],
+    ['deterministic', (random) => (random() < 0.5 ? 0 : 1)],
+    ['mixed', (random) => [0, 1, random(), 0.95][Math.floor(random() * 4)] as number],
+  ];
+  const sizes: [number, number][] = [1, 2, 5, 60, 200].map((groups) => [groups, groups > 50 ? 1000 : 4000]);
+  const cells = shapes.flatMap(([shape, chance]) => sizes.map(([groups, draws]) => ({ shape, chance, groups, draws })));
+
+  it.each(cells)('$shape scenarios, $groups groups', ({ shape, chance, groups, draws }) => {
+    const random = randomFrom(`${shape}/${groups}`);
+    const ps = Array.from({ length: draws }, () => {
+      const differences = Array.from({ length: groups }, () => {
+        const pass = chance(random);
+        let difference = 0;
+        for (let epoch = 0; epoch < 3; epoch += 1) difference += Number(random() < pass) - Number(random() < pass);
+        return difference;
+      });
+      return signFlipP(differences);
+    });
+    for (const level of [0.01, 0.05, 0.2, 0.5]) {
+      const share = ps.filter((p) => p <= level).length / draws;
+      expect(share).toBeLessThanOrEqual(level + 3.5 * Math.sqrt((level * (1 - level)) / draws));
+    }
   });
 });

@@ -17,22 +17,25 @@ export function signFlipP(differences: readonly number[]): number {
     if (d < 0) negative -= d;
     else positive += d;
   }
-  // share[i] is the share of subsets of the groups so far whose sum is i - negative.
-  let share = new Float64Array(negative + positive + 1);
+  // share[i] is the share of subsets of the groups so far whose sum is i - negative; low and high bound those seen.
+  const share = new Float64Array(negative + positive + 1);
   share[negative] = 1;
+  let low = negative;
+  let high = negative;
   for (const d of differences) {
-    // A zero difference doubles the subsets without changing any sum.
-    if (d === 0) continue;
-    const next = new Float64Array(share.length);
-    for (let i = 0; i < share.length; i += 1) {
-      const s = share[i] as number;
-      if (s === 0) continue;
-      next[i] = (next[i] as number) + s / 2;
-      next[i + d] = (next[i + d] as number) + s / 2;
+    // In place: each entry takes half of the one |d| away, which must not have been halved before.
+    if (d > 0) {
+      high += d;
+      for (let i = high; i >= low; i -= 1)
+        share[i] = ((share[i] as number) + (i - d < low ? 0 : (share[i - d] as number))) / 2;
+    } else if (d < 0) {
+      low += d;
+      for (let i = low; i <= high; i += 1)
+        share[i] = ((share[i] as number) + (i - d > high ? 0 : (share[i - d] as number))) / 2;
     }
-    share = next;
+    // A zero difference doubles the subsets without changing any sum.
   }
   let p = 0;
-  for (let i = 0; i <= negative; i += 1) p += share[i] as number;
+  for (let i = low; i <= negative; i += 1) p += share[i] as number;
   return Math.min(1, p);
 }

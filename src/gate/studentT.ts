@@ -46,8 +46,18 @@ export function studentTCdf(t: number, df: number): number {
   return t > 0 ? 1 - tail : tail;
 }
 
+const quantiles = new Map<string, number>();
+
 /** The t with P(T <= t) = `probability`, by bisection to 1e-10. @param probability in (0, 1) */
 export function studentTQuantile(probability: number, df: number): number {
+  const key = `${probability}/${df}`;
+  // Every look asks for the same few; a simulation asks for them millions of times.
+  const known = quantiles.get(key) ?? bisect(probability, df);
+  quantiles.set(key, known);
+  return known;
+}
+
+function bisect(probability: number, df: number): number {
   let low = -1e4;
   let high = 1e4;
   while (high - low > 1e-10) {

@@ -10,6 +10,23 @@ export interface Pair {
   readonly candidate: 0 | 1;
 }
 
+/** What a scenario's complete pairs come to. */
+export interface ScenarioTally {
+  readonly scenario: number;
+  /** Index of its group, from 0 without gaps. */
+  readonly group: number;
+  readonly pairs: number;
+  /** Pairs in which the arm passed. */
+  readonly incumbent: number;
+  readonly candidate: number;
+}
+
+/** The sufficient statistic of all decisions: every group has at least one complete pair. */
+export interface Tally {
+  readonly groups: number;
+  readonly scenarios: readonly ScenarioTally[];
+}
+
 /** Trials lost to faults outside the agent, out of all that were started, per arm. */
 export interface InfraCount {
   readonly incumbent: number;
@@ -34,6 +51,15 @@ export interface GatePlan {
   readonly looks: readonly Look[];
 }
 
+/** Fixed before the first trial of a deletion: one sample, decided once. */
+export interface DeletionPlan {
+  readonly alpha: number;
+  readonly epochs: number;
+  readonly scenarios: GatePlan['scenarios'];
+  /** How many points of the pass rate a shorter text may cost, in (0, 1). */
+  readonly margin: number;
+}
+
 export interface GateData {
   readonly pairs: readonly Pair[];
   readonly infra: InfraCount;
@@ -41,10 +67,11 @@ export interface GateData {
 
 export interface Verdict {
   readonly verdict: 'keep' | 'discard' | 'undecided';
-  /** One-sided exact sign-flip p; null without usable data. */
+  /** One-sided: exact sign-flip p, or the score test's for a deletion; null without usable data. */
   readonly p: number | null;
+  /** What this consultation might spend; 0 when the screen decided, which costs none. */
   readonly alpha: number;
-  /** 1-based look that decided. */
+  /** 1-based look that decided; 0 = the screen. */
   readonly look: number;
   /** Mean over groups of candidate minus incumbent pass rate, in [-1, 1]; null without data. */
   readonly effect: number | null;

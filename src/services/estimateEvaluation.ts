@@ -1,3 +1,5 @@
+import { screenSteps } from '../gate/screen.js';
+import { VETO_PAIRS } from '../gate/veto.js';
 import { agentModel } from '../hermes/profiles.js';
 import type { ScenarioSnapshot } from '../schemas.js';
 import { userTurns } from '../schemas.js';
@@ -5,14 +7,17 @@ import { snapshotsForPlan } from '../store/scenarios.js';
 import { trialAverages, type TrialAverages } from '../store/trials.js';
 import { costOf } from './budget.js';
 import type { Context } from './context.js';
+import { groupsOf } from './power.js';
 import { requireProfile } from './requireProfile.js';
 
 export interface EstimateOptions {
   /** Default `life`: everything one edit takes, from the train trials to the end of its live window. */
-  readonly part?: 'life' | 'train_baseline' | 'selection' | 'live_window';
+  readonly part?: 'life' | 'train_baseline' | 'screen' | 'selection' | 'veto' | 'live_window';
+  /** Of a veto: the scenarios that are looked at again. Otherwise the whole suite counts. */
+  readonly scenarioIds?: readonly number[];
 }
 
-/** What an evaluation is expected to take, run to its planned end. */
+/** What an evaluation is expected to take, run to its planned end; looking again at scenarios that may be broken is extra. */
 export interface EvaluationEstimate {
   readonly trials: number;
   /** Calls of the agent's model. */
@@ -31,11 +36,15 @@ const ASSUMED = { calls: 2, inputTokens: 15_500, outputTokens: 300, seconds: 12 
 /** From the suite as it is, and the profile's own trials where there are any. */
 export function estimateEvaluation(ctx: Context, options: EstimateOptions = {}): EvaluationEstimate {
   const profile = requireProfile(ctx);
-  const suite = snapshotsForPlan(ctx.db, profile.id);
+  const suite = snapshotsForPlan(ctx.db, profile.id).filter(({ id }) => options.scenarioIds?.includes(id) ?? true);
   const { gate, live, runner } = ctx.config.config;
   const weight = turnsOf(suite, {
-    train: has(options, 'train_baseline') ? 1 : 0,
-    holdout: 2 * ((has(options, 'selection') ? gate.epochs : 0) + (has(options, 'live_window') ? live.epochs : 0)),
+    train: (has(options, 'train_baseline') ? 1 : 0) + (has(options, 'screen') ? 2 * screenEpochs(suite) : 0),
+    holdout:
+      2 *
+      ((has(options, 'selection') ? gate.epochs : 0) +
+        (options.part === 'veto' ? VETO_PAIRS : 0) +
+        (has(options, 'live_window') ? live.epochs : 0)),
   });
   const seen = trialAverages(ctx.db, profile.id);
   const per = seen === null ? assumedTrial(ctx) : measuredTrial(seen);
@@ -51,6 +60,11 @@ export function estimateEvaluation(ctx: Context, options: EstimateOptions = {}):
 
 function has(options: EstimateOptions, part: EstimateOptions['part']): boolean {
   return options.part === undefined || options.part === 'life' || options.part === part;
+}
+
+/** The longest screen there can be: of all train groups. */
+function screenEpochs(suite: readonly ScenarioSnapshot[]): number {
+  return screenSteps(groupsOf(suite.filter(({ split }) => split === 'train'))).at(-1)?.epochs ?? 0;
 }
 
 /** Trials of the suite; how much longer than one turn they are matters only while nothing was measured. */

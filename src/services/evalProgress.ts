@@ -5,7 +5,9 @@ import type { Context } from './context.js';
 
 const PHASES: Readonly<Record<EvalPlan['purpose'], string>> = {
   train_baseline: 'measuring the current text',
+  screen: 'trying it on train scenarios',
   selection: 'evaluating',
+  veto: 'looking again at scenarios that may be broken',
   live_window: 'checking the applied text',
   calibration: 'calibrating',
 };

@@ -20,8 +20,8 @@ import { runTrial } from './runTrial.js';
 export interface EvalSession {
   readonly row: EvalRunRow;
   readonly plan: EvalPlan;
-  /** Runs every open pair up to this many epochs of the plan. */
-  completeEpochs(epochs: number): Promise<void>;
+  /** Runs every open pair up to this many epochs of the plan, of these scenarios only when they are named. */
+  completeEpochs(epochs: number, scenarioIds?: readonly number[]): Promise<void>;
   /** Complete pairs so far. Only for plans with both arms. */
   pairs(): Pair[];
   infra(): InfraCount;
@@ -100,9 +100,9 @@ function sessionOf(
     trials,
     judgeModel: () => getEvalRun(ctx.db, row.id).judgeModel,
     judgeRunId: () => getEvalRun(ctx.db, row.id).judgeRunId,
-    completeEpochs: (epochs) =>
+    completeEpochs: (epochs, scenarioIds = plan.scenarios.map((scenario) => scenario.id)) =>
       runSchedule({
-        scenarioIds: plan.scenarios.map((scenario) => scenario.id),
+        scenarioIds,
         epochs: Array.from({ length: epochs }, (_, index) => plan.firstEpoch + index),
         arms: plan.arms,
         // Work that nobody started by hand leaves the machine to whoever uses it.

@@ -1,18 +1,25 @@
 import { KarpathyError } from '../errors.js';
 import { decide } from '../gate/decide.js';
-import { defaultLooks, fewestGroups } from '../gate/plan.js';
-import type { GatePlan, Verdict } from '../gate/types.js';
-import { snapshotsForPlan } from '../store/scenarios.js';
-import { endEvalRun } from '../store/evalRuns.js';
+import { decideDeletion, DELETION_MARGIN } from '../gate/deletion.js';
+import { defaultLooks } from '../gate/plan.js';
+import type { Verdict } from '../gate/types.js';
+import { recordErrorSpending } from '../store/errorBudget.js';
+import { endEvalRun, getEvalRun, type EvalRunRow } from '../store/evalRuns.js';
 import { getExperiment, recordVerdict, transition, type ExperimentRow } from '../store/experiments.js';
-import { recordConsultation, recordErrorSpending } from '../store/holdoutConsultations.js';
+import { recordConsultation } from '../store/holdoutConsultations.js';
+import { snapshotsForPlan } from '../store/scenarios.js';
 import type { Context } from './context.js';
+import { nextShare, shareUnder, type ErrorShare } from './errorBudget.js';
 import { estimateEvaluation } from './estimateEvaluation.js';
 import { guarded, withEvalSession, type EvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
+import { groupsOf, requirePower } from './power.js';
 import { proposerOf } from './proposerIdentity.js';
+import { referenceText } from './referenceText.js';
 import { candidatePassRate, writeResults } from './scenarioResults.js';
+import { screenEdit } from './screenEdit.js';
 import { targetStatus } from './targetStatus.js';
+import { checkVeto } from './vetoCheck.js';
 
 export { estimateEvaluation, type EvaluationEstimate } from './estimateEvaluation.js';
 export { runLiveComparison } from './liveComparison.js';
@@ -26,8 +33,9 @@ export interface EvaluateOptions {
 }
 
 /**
- * Compares candidate and incumbent on the holdout, look by look, and stores the gate's verdict with the results of
- * both arms. A discard rejects the experiment. An interrupted run goes on from its finished pairs.
+ * Tries an edit on train scenarios, compares it with the incumbent on the holdout, look by look, and stores the gate's
+ * verdict with the results of both arms. A discard rejects the experiment. An interrupted run goes on from its
+ * finished pairs, with the share of the error budget it was given.
  *
  * @throws KarpathyError `wrong_state`, `stale`, `underpowered`, `same_model`, `bad_scenario`, `budget`,
  *   `price_unknown`, `model_limit`, `host_failed`, `interrupted`
@@ -38,37 +46,62 @@ export async function evaluateExperiment(
   options: EvaluateOptions = {},
 ): Promise<Verdict> {
   const experiment = evaluable(ctx, experimentId);
-  const { alpha, epochs } = ctx.config.config.gate;
-  const looks = defaultLooks(epochs);
-  const request = {
+  const contents = { incumbent: referenceText(ctx, experiment), candidate: experiment.candidateContent };
+  const { fence } = options;
+  const selection = { purpose: 'selection', experimentId, contents } as const;
+  const row =
+    resumableRun(ctx, selection) ??
+    (await startSelection(ctx, { experiment, contents, underpowered: options.underpowered === true, fence }));
+  if ('verdict' in row) return row;
+  const proposer = proposerOf(ctx, experiment.proposerModel);
+  const session = { evalRunId: row.id, contents, proposer, fence };
+  const { run, verdict } = await withEvalSession(ctx, session, async (run) => ({ run, verdict: await decideRun(run) }));
+  const vetoable = verdict.verdict === 'keep' && run.plan.margin === null;
+  const final = vetoable ? await checkVeto(ctx, { selection: run, verdict, experiment, contents, fence }) : verdict;
+  guarded(ctx, options, () => {
+    writeResults(ctx, { run, experimentId, proposer: experiment.proposerModel });
+    conclude(ctx, { experiment, verdict: final, evalRunId: row.id, score: candidatePassRate(run.pairs()) });
+  });
+  return final;
+}
+
+interface Selection {
+  readonly experiment: ExperimentRow;
+  readonly contents: RunRequest['contents'];
+  readonly underpowered: boolean;
+  readonly fence?: () => void;
+}
+
+/** Screens the edit, and plans its holdout run when it passed; the verdict when it did not. */
+async function startSelection(ctx: Context, of: Selection): Promise<EvalRunRow | Verdict> {
+  const { experiment, contents, fence } = of;
+  const kind = experiment.operation === 'delete' ? 'deletion' : 'improvement';
+  const margin = kind === 'deletion' ? DELETION_MARGIN : null;
+  const scenarios = snapshotsForPlan(ctx.db, experiment.profileId).filter((scenario) => scenario.split === 'holdout');
+  const { epochs } = ctx.config.config.gate;
+  const groups = groupsOf(scenarios);
+  const share = await nextShare(ctx, kind);
+  if (!of.underpowered) requirePower({ groups, epochs, alpha: share.alpha, margin });
+  const screened = await screenEdit(ctx, { experiment, contents, fence });
+  if (screened !== null) {
+    guarded(ctx, of, () => conclude(ctx, { ...screened, experiment, score: null }));
+    return screened.verdict;
+  }
+  return planRun(ctx, {
     purpose: 'selection',
-    experimentId,
+    experimentId: experiment.id,
     arms: ['incumbent', 'candidate'],
-    contents: { incumbent: experiment.baseContent, candidate: experiment.candidateContent },
-    scenarios: snapshotsForPlan(ctx.db, experiment.profileId).filter((scenario) => scenario.split === 'holdout'),
+    contents,
+    scenarios,
     epochs,
-    looks,
-    alpha,
+    looks: margin === null ? defaultLooks(epochs, groups) : [],
+    alpha: share.alpha,
+    ...(margin === null ? {} : { margin }),
     targetRelpath: experiment.targetRelpath,
     proposer: experiment.proposerModel,
-    fence: options.fence,
-    onStart: ({ evalRunId, fingerprint }) => consult(ctx, { experiment, evalRunId, fingerprint, alpha }),
-  } satisfies Omit<RunRequest, 'estimate'>;
-  let row = resumableRun(ctx, request);
-  if (row === null) {
-    if (options.underpowered !== true) requirePower(request);
-    row = await planRun(ctx, { ...request, estimate: estimateEvaluation(ctx, { part: 'selection' }) });
-  }
-  const session = {
-    evalRunId: row.id,
-    contents: request.contents,
-    proposer: proposerOf(ctx, experiment.proposerModel),
-    fence: options.fence,
-  };
-  return withEvalSession(ctx, session, async (run) => {
-    const verdict = await decideByLooks(run);
-    conclude(ctx, { run, verdict, experiment, fence: options.fence });
-    return verdict;
+    estimate: estimateEvaluation(ctx, { part: 'selection' }),
+    fence,
+    onStart: ({ evalRunId, fingerprint }) => consult(ctx, { experiment, evalRunId, fingerprint, share }),
   });
 }
 
@@ -101,87 +134,64 @@ function evaluable(ctx: Context, id: number): ExperimentRow {
   return experiment;
 }
 
-/** Too few groups can't give a keep whatever the candidate does: money is not spent on that question. */
-export function requirePower(request: {
-  scenarios: RunRequest['scenarios'];
-  looks: RunRequest['looks'];
-  alpha: number;
-}): void {
-  const groups = new Set(request.scenarios.map((scenario) => scenario.group)).size;
-  const needed = fewestGroups(request.alpha * Math.max(...request.looks.map((look) => look.share)));
-  if (groups >= needed) return;
-  throw new KarpathyError(
-    'underpowered',
-    `The suite has ${groups} holdout group${groups === 1 ? '' : 's'}; below ${needed} no edit can be kept at alpha ${request.alpha}.`,
-    {
-      hint: `Add at least ${needed - groups} holdout scenarios in groups of their own (\`karpathy scenario add\`), or run with --underpowered.`,
-    },
-  );
-}
-
 /** In the transaction that starts the run: the hidden scenarios are consulted, and the error budget pays for it. */
 function consult(
   ctx: Context,
-  of: { experiment: ExperimentRow; evalRunId: number; fingerprint: string; alpha: number },
+  of: { experiment: ExperimentRow; evalRunId: number; fingerprint: string; share: ErrorShare },
 ): void {
-  const { experiment, evalRunId } = of;
-  const common = { profileId: experiment.profileId, experimentId: experiment.id, evalRunId, at: ctx.clock.now() };
-  const consultation = recordErrorSpending(ctx.db, {
-    ...common,
-    evidenceFingerprint: of.fingerprint,
-    kind: experiment.operation === 'delete' ? 'deletion' : 'improvement',
-    alpha: of.alpha,
-  });
+  const { experiment, evalRunId, fingerprint, share } = of;
+  const now = shareUnder(ctx, { kind: share.kind, evidenceFingerprint: fingerprint });
+  if (fingerprint !== share.evidenceFingerprint || now.consultation !== share.consultation) {
+    throw new KarpathyError('stale', 'The suite, the model or the error budget changed just now; nothing was run.', {
+      hint: 'Run the command again.',
+    });
+  }
+  const { profileId } = experiment;
+  const common = { profileId, experimentId: experiment.id, evalRunId, at: ctx.clock.now() };
+  recordErrorSpending(ctx.db, { ...common, ...share });
   recordConsultation(ctx.db, {
     ...common,
     kind: 'evaluation',
     actor: 'gate',
-    detail: `evaluation of experiment ${experiment.id}, consultation ${consultation} under this evidence`,
+    detail: `evaluation of experiment ${experiment.id}, consultation ${share.consultation} under this evidence`,
   });
 }
 
-async function decideByLooks(run: EvalSession): Promise<Verdict> {
-  const { plan } = run;
-  const gatePlan: GatePlan = {
-    alpha: plan.alpha,
-    epochs: plan.epochs,
-    scenarios: plan.scenarios.map(({ id, group }) => ({ scenario: id, group })),
-    looks: plan.looks,
-  };
-  for (const [index, look] of plan.looks.entries()) {
+async function decideRun(run: EvalSession): Promise<Verdict> {
+  const { alpha, epochs, looks, margin } = run.plan;
+  const scenarios = run.plan.scenarios.map(({ id, group }) => ({ scenario: id, group }));
+  const data = () => ({ pairs: run.pairs(), infra: run.infra() });
+  if (margin !== null) {
+    await run.completeEpochs(epochs);
+    return decideDeletion(data(), { alpha, epochs, scenarios, margin });
+  }
+  for (const [index, look] of looks.entries()) {
     await run.completeEpochs(look.epochs);
-    const verdict = decide({ pairs: run.pairs(), infra: run.infra() }, gatePlan, index + 1);
+    const verdict = decide(data(), { alpha, epochs, scenarios, looks }, index + 1);
     if (verdict !== null) return verdict;
   }
   throw new Error('the last look of a plan always decides');
 }
 
+/** Ends the run that decided, and what it decided about. Call it in a transaction. */
 function conclude(
   ctx: Context,
-  of: { run: EvalSession; verdict: Verdict; experiment: ExperimentRow; fence?: () => void },
+  of: { experiment: ExperimentRow; verdict: Verdict; evalRunId: number; score: number | null },
 ): void {
-  const { run, verdict, experiment } = of;
+  const { experiment, verdict, evalRunId } = of;
   const at = ctx.clock.now();
-  guarded(ctx, of, () => {
-    writeResults(ctx, { run, experimentId: experiment.id, proposer: experiment.proposerModel });
-    endEvalRun(ctx.db, run.row.id, { state: 'finished', at, decision: verdict });
-    recordVerdict(ctx.db, experiment.id, {
-      verdict: verdict.verdict,
-      reason: verdict.reason,
-      detail: { ...verdict, evalRunId: run.row.id },
-      offlineScore: candidatePassRate(run.pairs()),
-      evidenceFingerprint: run.row.evidenceFingerprint ?? '',
-      judgeModel: run.judgeModel(),
-      at,
-    });
-    if (verdict.verdict !== 'discard') return;
-    transition(ctx.db, {
-      id: experiment.id,
-      from: 'proposed',
-      to: 'rejected',
-      actor: 'gate',
-      reason: verdict.reason,
-      at,
-    });
+  endEvalRun(ctx.db, evalRunId, { state: 'finished', at, decision: verdict });
+  const run = getEvalRun(ctx.db, evalRunId);
+  recordVerdict(ctx.db, experiment.id, {
+    verdict: verdict.verdict,
+    reason: verdict.reason,
+    detail: { ...verdict, evalRunId },
+    offlineScore: of.score,
+    evidenceFingerprint: run.evidenceFingerprint ?? '',
+    judgeModel: run.judgeModel,
+    at,
   });
+  if (verdict.verdict !== 'discard') return;
+  const { reason } = verdict;
+  transition(ctx.db, { id: experiment.id, from: 'proposed', to: 'rejected', actor: 'gate', reason, at });
 }

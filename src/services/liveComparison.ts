@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KarpathyError } from '../errors.js';
 import { restorePlan } from '../evaluation/plan.js';
+import { DELETION_MARGIN } from '../gate/deletion.js';
 import { decideLiveWindow } from '../gate/liveWindow.js';
 import type { Pair, WindowVerdict } from '../gate/types.js';
 import { endEvalRun, listEvalRuns, type EvalRunRow } from '../store/evalRuns.js';
@@ -98,7 +99,7 @@ async function compareFresh(
     firstEpoch: first === null ? 1 : 1 + Math.max(0, ...first.pairs.map((pair) => pair.epoch)),
     round: experiment.liveExtensions,
     looks: [],
-    alpha: ctx.config.config.gate.alpha,
+    alpha: 0,
     targetRelpath: experiment.targetRelpath,
     proposer: experiment.proposerModel,
     fence,
@@ -125,8 +126,10 @@ async function compareFresh(
   return withEvalSession(ctx, session, async (run) => {
     await run.completeEpochs(run.plan.epochs);
     const pairs = [...(first?.pairs ?? []), ...run.pairs()];
+    // A deletion was kept because it costs less than its margin, not because it helps.
+    const above = experiment.operation === 'delete' ? -DELETION_MARGIN : 0;
     const plannedPairs = (first?.plannedPairs ?? 0) + run.plan.scenarios.length * run.plan.epochs;
-    const verdict = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1 });
+    const verdict = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1, above });
     const at = ctx.clock.now();
     guarded(ctx, of, () => {
       writeResults(ctx, { run, experimentId: experiment.id, proposer: experiment.proposerModel });

@@ -26,7 +26,10 @@ export interface RunRequest {
   readonly firstEpoch?: number;
   readonly round?: number;
   readonly looks: readonly Look[];
+  /** This consultation's share of the error budget; 0 where none is spent. */
   readonly alpha: number;
+  /** Of a deletion. */
+  readonly margin?: number;
   readonly targetRelpath: string;
   /** As `experiments.proposer_model` has it; null when no edit is involved. */
   readonly proposer: string | null;
@@ -40,7 +43,10 @@ export interface RunRequest {
  * A run that was interrupted, and the plan it goes on with; null when there is none for the same texts, agent, judge
  * and evaluator: trials of different ones must not be counted together.
  */
-export function resumableRun(ctx: Context, request: Omit<RunRequest, 'estimate'>): EvalRunRow | null {
+export function resumableRun(
+  ctx: Context,
+  request: Pick<RunRequest, 'purpose' | 'experimentId' | 'contents' | 'firstEpoch' | 'round'>,
+): EvalRunRow | null {
   const incumbent = digestOf(request.contents.incumbent);
   const candidate = digestOf(request.contents.candidate);
   const open = listEvalRuns(ctx.db, {
@@ -88,6 +94,7 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
     round: request.round ?? 0,
     looks: request.looks.map((look) => ({ ...look })),
     alpha: request.alpha,
+    margin: request.margin ?? null,
     arms: [...request.arms],
     targetRelpath: request.targetRelpath,
     incumbentSha256,

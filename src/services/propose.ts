@@ -3,7 +3,6 @@ import { HUMAN_PROPOSER } from '../domain/experiment.js';
 import { describeModel } from '../domain/models.js';
 import { placeSentences } from '../domain/sentences.js';
 import { isKarpathyError, KarpathyError, toKarpathyError } from '../errors.js';
-import { defaultLooks } from '../gate/plan.js';
 import type { ChatMessage, Completion } from '../ports.js';
 import { immediate } from '../store/database.js';
 import {
@@ -15,12 +14,13 @@ import {
   type EditRecord,
 } from '../store/experiments.js';
 import { listSnapshots } from '../store/metrics.js';
-import { listScenarios, snapshotsForPlan } from '../store/scenarios.js';
-import { failingTrainTrials } from '../store/trials.js';
+import { listScenarios } from '../store/scenarios.js';
+import { failingTrainTrials, type FailingTrial } from '../store/trials.js';
 import { checkEdit, readBase, RefusedEdit, type BaseText, type WantedEdit } from './checkedEdit.js';
 import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
-import { requirePower } from './evaluate.js';
+import { nextShare } from './errorBudget.js';
+import { groupsOf, requirePower } from './power.js';
 import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
 import { readProposalAnswer } from './proposalAnswer.js';
@@ -62,7 +62,7 @@ export async function startProposal(
   requireProfile(ctx);
   assertNoneInFlight(ctx);
   const base = readBase(ctx);
-  if (options.evaluate) assertCanEvaluate(ctx, options);
+  if (options.evaluate) await assertCanEvaluate(ctx, options);
   if (source.by === 'model') {
     assertProposerUsable(ctx);
     const started = immediate(ctx.db, () => {
@@ -105,7 +105,7 @@ function assertNoneInFlight(ctx: Context): void {
  * @throws KarpathyError `bad_scenario` without a holdout, `underpowered` with too small a one, `host_failed` without
  *   a Hermes
  */
-export function assertCanEvaluate(ctx: Context, options: { underpowered?: boolean } = {}): void {
+export async function assertCanEvaluate(ctx: Context, options: { underpowered?: boolean } = {}): Promise<void> {
   const command = commandFor(ctx.profile.name);
   const holdout = listScenarios(ctx.db, requireProfile(ctx).id, { split: 'holdout' });
   if (holdout.length === 0) {
@@ -123,9 +123,8 @@ export function assertCanEvaluate(ctx: Context, options: { underpowered?: boolea
     });
   }
   if (options.underpowered === true) return;
-  const { alpha, epochs } = ctx.config.config.gate;
-  const scenarios = snapshotsForPlan(ctx.db, requireProfile(ctx).id).filter((s) => s.split === 'holdout');
-  requirePower({ scenarios, looks: defaultLooks(epochs), alpha });
+  const { alpha } = await nextShare(ctx, 'improvement');
+  requirePower({ groups: groupsOf(holdout), epochs: ctx.config.config.gate.epochs, alpha, margin: null });
 }
 
 function openExperiment(ctx: Context, how: { reason: string; edit?: EditRecord }): number {
@@ -152,16 +151,25 @@ export function openModelExperiment(ctx: Context, reason: string): number {
 
 /** What would be sent to the proposer now, for `propose --show-prompt`. Nothing is called or written. */
 export function promptPreview(ctx: Context): ChatMessage[] {
-  return proposalPrompt(ctx, { base: readBase(ctx), experimentId: null });
+  const base = readBase(ctx);
+  return proposalPrompt(ctx, { base, experimentId: null, failing: failingFor(ctx, base) });
 }
 
-function proposalPrompt(ctx: Context, of: { base: BaseText; experimentId: number | null }): ChatMessage[] {
+/** The failures of the text that the proposer is shown; what it saw is not used to screen its edit. */
+function failingFor(ctx: Context, base: BaseText): FailingTrial[] {
+  return failingTrainTrials(ctx.db, requireProfile(ctx).id, base.sha256, FAILING_TRIALS_SHOWN);
+}
+
+function proposalPrompt(
+  ctx: Context,
+  of: { base: BaseText; experimentId: number | null; failing: readonly FailingTrial[] },
+): ChatMessage[] {
   const profileId = requireProfile(ctx).id;
   const { privacy } = ctx.config.config;
   return proposalMessages({
     path: of.base.relpath,
     sentences: placeSentences(of.base.text),
-    failing: failingTrainTrials(ctx.db, profileId, of.base.sha256, FAILING_TRIALS_SHOWN),
+    failing: of.failing,
     toolTraces: privacy.tool_traces,
     metrics: privacy.metrics
       ? (listSnapshots(ctx.db, { profileId, windowKind: 'collect', limit: 1 })[0] ?? null)
@@ -213,16 +221,19 @@ function guardedWrite(ctx: Context, options: DraftOptions, write: () => void): v
 
 async function draft(ctx: Context, experimentId: number): Promise<EditRecord> {
   const base = readBase(ctx);
-  const messages = proposalPrompt(ctx, { base, experimentId });
+  const failing = failingFor(ctx, base);
+  const messages = proposalPrompt(ctx, { base, experimentId, failing });
+  const shownGroups = [...new Set(failing.map(({ group }) => group))];
   const first = await askProposer(ctx, { experimentId, messages });
   try {
-    return await recordOf(ctx, first, { base, experimentId });
+    return { ...(await recordOf(ctx, first, { base, experimentId })), shownGroups };
   } catch (error) {
     const unusable = isKarpathyError(error) && (error.code === 'bad_edit' || error.code === 'blocked_by_host');
     if (!unusable) throw error;
     ctx.log.info(`the proposer's first answer was not used: ${error.message}`);
     const repair = [...messages, ...repairMessages(first.text, error.message)];
-    return await recordOf(ctx, await askProposer(ctx, { experimentId, messages: repair }), { base, experimentId });
+    const second = await askProposer(ctx, { experimentId, messages: repair });
+    return { ...(await recordOf(ctx, second, { base, experimentId })), shownGroups };
   }
 }
 

@@ -28,7 +28,7 @@ export async function runLoop(ctx: Context, leased: LeasedJob): Promise<void> {
   let refused = 0;
   for (;;) {
     assertNotPaused(ctx);
-    assertCanEvaluate(ctx);
+    await assertCanEvaluate(ctx);
     const tried = editsOf(ctx, leased.job);
     if (current === null && tried >= most) {
       stop(ctx, leased, { tried, reason: `${most} edits were tried and none was worth keeping` });

@@ -1,3 +1,4 @@
+import { screenSteps } from '../gate/screen.js';
 import { agentModel } from '../hermes/profiles.js';
 import { listScenarios } from '../store/scenarios.js';
 import type { ProfileRow } from '../store/profiles.js';
@@ -32,8 +33,9 @@ export function setupEstimate(ctx: Context, profile: ProfileRow | null): SetupEs
     return { trials, calls, tokens, usd, seconds, basis };
   }
   const { gate, live, runner } = ctx.config.config;
-  // Two arms on the holdout at selection and again in the live window; the incumbent alone on train.
-  const trials = ASSUMED.holdout * 2 * (gate.epochs + live.epochs) + ASSUMED.train;
+  // Two arms on train to screen, on the holdout at selection and again in the live window; the incumbent alone on train.
+  const screen = screenSteps(ASSUMED.train).at(-1)?.epochs ?? 0;
+  const trials = ASSUMED.holdout * 2 * (gate.epochs + live.epochs) + ASSUMED.train * (1 + 2 * screen);
   const calls = trials * CALLS_PER_TRIAL;
   const inputTokens = calls * TOKENS_PER_CALL.input;
   const outputTokens = calls * TOKENS_PER_CALL.output;

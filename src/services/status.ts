@@ -7,6 +7,7 @@ import { findProfile, type ProfileRow } from '../store/profiles.js';
 import { listScenarios } from '../store/scenarios.js';
 import { budgetLimits, spent, type Limits, type Spent } from './budget.js';
 import type { Context } from './context.js';
+import { errorBudgetView, type ErrorBudgetView } from './errorBudget.js';
 import { diffView, type DiffView } from './diffView.js';
 import { evidenceFingerprint } from './evidence.js';
 import { idleStep, nextStep, phaseOf, type NextStep, type OpenJob, type Phase } from './nextStep.js';
@@ -64,6 +65,8 @@ export interface StatusView {
   readonly paused: { readonly at: number; readonly reason: string | null } | null;
   readonly scenarios: { readonly train: number; readonly holdout: number };
   readonly budget: Limits | null;
+  /** Null before the set-up. */
+  readonly errorBudget: ErrorBudgetView | null;
   readonly experiment: ExperimentView | null;
   readonly job: JobView | null;
   /** The last closed experiment. */
@@ -93,6 +96,7 @@ export async function status(ctx: Context): Promise<StatusView> {
     paused: pauseOf(profile),
     scenarios,
     budget: budgetLimits(ctx),
+    errorBudget: await errorBudgetView(ctx),
     experiment: current?.view ?? null,
     job: jobs[0] === undefined ? null : jobView(jobs.find((job) => job.state === 'running') ?? jobs[0]),
     last: lastClosed(ctx, profile.id),
@@ -200,6 +204,7 @@ function notInitialised(ctx: Context): StatusView {
     paused: null,
     scenarios: { train: 0, holdout: 0 },
     budget: null,
+    errorBudget: null,
     experiment: null,
     job: null,
     last: null,

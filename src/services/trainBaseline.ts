@@ -41,7 +41,7 @@ export async function runTrainBaseline(
     scenarios: open,
     epochs: 1,
     looks: [],
-    alpha: ctx.config.config.gate.alpha,
+    alpha: 0,
     targetRelpath: target.relpath,
     proposer: null,
     fence: options.fence,

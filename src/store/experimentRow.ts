@@ -27,6 +27,8 @@ export interface ExperimentRow {
   readonly targetSpan: { readonly start: number; readonly end: number } | null;
   readonly proposerModel: string | null;
   readonly judgeModel: string | null;
+  /** Train groups whose failures the proposer saw; null when a person wrote the edit, or nobody yet. */
+  readonly shownGroups: readonly string[] | null;
 
   readonly verdict: VerdictKind | null;
   readonly verdictReason: string | null;
@@ -71,7 +73,7 @@ export interface ExperimentRow {
 }
 
 const BOOLEANS = new Set(['autoRevertAgreed', 'dirtyBeforeApply', 'manualConflictDetected']);
-const JSON_COLUMNS = new Set(['targetSpan', 'verdictDetail']);
+const JSON_COLUMNS = new Set(['targetSpan', 'verdictDetail', 'shownGroups']);
 
 export function camelCase(column: string): string {
   return column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

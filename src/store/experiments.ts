@@ -26,6 +26,8 @@ export interface EditRecord {
   readonly metadata: EditMetadata;
   /** `human`, or the identity the call returned. */
   readonly proposerModel: string;
+  /** Train groups whose failures a model saw before it wrote this. */
+  readonly shownGroups?: readonly string[];
 }
 
 export interface NewExperiment {
@@ -119,6 +121,7 @@ function editColumns(edit: EditRecord) {
     sentenceDeltaCount: metadata.sentenceDeltaCount,
     targetSpan: metadata.targetSpan,
     proposerModel: edit.proposerModel,
+    shownGroups: edit.shownGroups ?? null,
   };
 }
 

@@ -33,31 +33,3 @@ export function listConsultations(db: Db, profileId: number): ConsultationRow[] 
     )
     .all(profileId);
 }
-
-/** Share of the error budget that one consultation was given; never refunded. */
-export interface NewErrorSpending {
-  readonly profileId: number;
-  readonly evidenceFingerprint: string;
-  readonly kind: 'improvement' | 'deletion';
-  readonly alpha: number;
-  readonly experimentId: number | null;
-  readonly evalRunId: number;
-  readonly at: number;
-}
-
-/** Numbers the consultation within its evidence epoch; call it in the transaction that starts the first holdout trial. */
-export function recordErrorSpending(db: Db, spending: NewErrorSpending): number {
-  const consultation = db
-    .prepare(
-      `SELECT COUNT(*) + 1 FROM error_budget_ledger
-       WHERE profile_id = @profileId AND evidence_fingerprint = @evidenceFingerprint AND kind = @kind`,
-    )
-    .pluck()
-    .get(spending) as number;
-  db.prepare(
-    `INSERT INTO error_budget_ledger (profile_id, evidence_fingerprint, kind, consultation, alpha, experiment_id,
-       eval_run_id, at)
-     VALUES (@profileId, @evidenceFingerprint, @kind, @consultation, @alpha, @experimentId, @evalRunId, @at)`,
-  ).run({ ...spending, consultation });
-  return consultation;
-}

@@ -79,6 +79,7 @@ export interface FailingTrial {
   readonly trialId: number;
   readonly scenarioId: number;
   readonly scenarioName: string;
+  readonly group: string;
   readonly spec: ScenarioSpec;
   readonly response: string;
   /** Every check with its result. */
@@ -91,7 +92,7 @@ export interface FailingTrial {
 export function failingTrainTrials(db: Db, profileId: number, incumbentSha256: string, limit: number): FailingTrial[] {
   const rows = db
     .prepare<unknown[], StoredFailing>(
-      `SELECT MAX(t.id) AS trialId, s.id AS scenarioId, s.name AS scenarioName, s.spec, t.response, t.checks,
+      `SELECT MAX(t.id) AS trialId, s.id AS scenarioId, s.name AS scenarioName, s.group_name AS "group", s.spec, t.response, t.checks,
          t.tool_calls AS toolCalls, t.judge_rationale AS judgeRationale
        FROM trials t
        JOIN eval_runs r ON r.id = t.eval_run_id
@@ -114,6 +115,7 @@ interface StoredFailing {
   trialId: number;
   scenarioId: number;
   scenarioName: string;
+  group: string;
   spec: string;
   response: string | null;
   checks: string;

@@ -1,4 +1,5 @@
 import { HUMAN_PROPOSER } from '../domain/experiment.js';
+import type { ErrorBudgetView } from '../services/errorBudget.js';
 import type { ExperimentView, JobView, StatusView } from '../services/status.js';
 import { beforeAfter, whatItDoes } from './diff.js';
 import { count, duration, plural, shorten, timestamp, usd } from './figures.js';
@@ -15,6 +16,7 @@ export function statusText(look: Look, view: StatusView, now: number): string {
       ? []
       : [field(look, 'paused', look.colors.yellow(`since ${timestamp(view.paused.at)}${reason(view.paused.reason)}`))]),
     field(look, 'scenarios', `${view.scenarios.train} train, ${view.scenarios.holdout} holdout`),
+    ...(view.errorBudget === null ? [] : [field(look, 'error budget', errorBudgetLine(view.errorBudget))]),
   ];
   if (view.experiment === null) {
     lines.push(field(look, 'in flight', 'nothing'));
@@ -27,6 +29,17 @@ export function statusText(look: Look, view: StatusView, now: number): string {
   }
   if (view.job !== null) lines.push(field(look, 'job', jobLine(view.job)));
   return [...lines, '', nextText(look, view.next)].join('\n');
+}
+
+/** `2 holdout tests so far; the next may err 0.206 %, of 5 % over all`. */
+function errorBudgetLine(budget: ErrorBudgetView): string {
+  const share = (alpha: number): string => `${Number((100 * alpha).toPrecision(3))} %`;
+  const epochs =
+    budget.evidenceEpochs > 1 ? `, ${budget.evidenceEpochs} suites or models so far, each with its own` : '';
+  const tested = budget.deletions.consultations;
+  const left = budget.deletions.nextAlpha === null ? 'used up' : `next ${share(budget.deletions.nextAlpha)}`;
+  const deletions = tested === 0 ? '' : `; deletions: ${plural(tested, 'test')}, ${left}`;
+  return `${plural(budget.consultations, 'holdout test')} so far; the next may err ${share(budget.nextAlpha)}, of ${share(budget.alpha)} over all${epochs}${deletions}`;
 }
 
 function reason(text: string | null): string {

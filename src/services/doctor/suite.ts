@@ -1,3 +1,7 @@
+import { consultationAlpha } from '../../gate/errorBudget.js';
+import { defaultLooks, fewestGroups } from '../../gate/plan.js';
+import { showP } from '../../gate/verdict.js';
+import { groupsOf } from '../power.js';
 import { findProfile } from '../../store/profiles.js';
 import { listScenarios, scenarioHistory, type ScenarioRow } from '../../store/scenarios.js';
 import type { Context } from '../context.js';
@@ -29,24 +33,22 @@ export function suiteFindings(ctx: Context): Finding[] {
   ];
 }
 
-function groupsOf(rows: readonly ScenarioRow[]): number {
-  return new Set(rows.map((row) => row.group)).size;
-}
-
 /** With n groups the smallest p of the sign-flip test is 2^-n: with fewer than that allows, nothing is ever kept. */
 function sizeFindings(ctx: Context, rows: readonly ScenarioRow[]): Finding[] {
   const train = rows.filter((row) => row.split === 'train');
   const holdout = rows.filter((row) => row.split === 'holdout');
-  const { alpha } = ctx.config.config.gate;
-  const needed = Math.ceil(-Math.log2(alpha));
+  const { epochs } = ctx.config.config.gate;
   const groups = groupsOf(holdout);
+  // The most that any consultation gets: the first one, at its largest look.
+  const alpha = consultationAlpha(ctx.config.config.gate.alpha, 1);
+  const needed = fewestGroups(alpha * Math.max(...defaultLooks(epochs, groups).map((look) => look.share)));
   const findings = [
     suite.ok(`${train.length} train scenarios in ${groupsOf(train)} groups, ${holdout.length} holdout in ${groups}.`),
   ];
   if (groups < needed) {
     findings.push(
       suite.error(
-        `With ${groups} holdout groups no edit can ever be kept at alpha ${alpha}: even if all favoured it, p would be ${(2 ** -groups).toPrecision(2)}.`,
+        `With ${groups} holdout groups no edit can ever be kept at alpha ${showP(alpha)}, the largest share of gate.alpha: even if all favoured it, p would be ${(2 ** -groups).toPrecision(2)}.`,
         `At least ${needed} holdout groups are needed, and a real effect needs several times as many.`,
       ),
     );

@@ -11,7 +11,7 @@ describe('configView', () => {
     const { ctx } = testContext({ config: { gate: { alpha: 0.01 } } });
     const leaves = new Map(configView(ctx).map((leaf) => [leaf.path, leaf]));
     expect(leaves.get('gate.alpha')).toEqual({ path: 'gate.alpha', value: 0.01, source: 'test' });
-    expect(leaves.get('gate.epochs')).toMatchObject({ value: 3, source: 'default' });
+    expect(leaves.get('gate.epochs')).toMatchObject({ value: 6, source: 'default' });
     expect(leaves.get('db_path')?.value).toBe(ctx.paths.dbPath);
     expect([...leaves.keys()]).toEqual([...ctx.config.sources.keys()]);
   });

@@ -39,7 +39,7 @@ function failure(work: () => unknown): KarpathyError {
 describe('where a value comes from', () => {
   test('without a file every value is the default', () => {
     const { config, sources } = loadConfig({ root }, 'dev', {});
-    expect(config.gate).toEqual({ alpha: 0.05, epochs: 3 });
+    expect(config.gate).toEqual({ alpha: 0.05, epochs: 6 });
     expect(new Set(sources.values())).toEqual(new Set(['default']));
   });
 
@@ -143,7 +143,7 @@ describe('a broken file', () => {
 
   test('a key twice in our section is an error; twice elsewhere it is left to Hermes', () => {
     write('a: 1\na: 2\n');
-    expect(loadConfig({ root }, 'dev', {}).config.gate.epochs).toBe(3);
+    expect(loadConfig({ root }, 'dev', {}).config.gate.epochs).toBe(6);
     write(section('gate: {epochs: 2}\ngate: {epochs: 9}'));
     expect(failure(() => loadConfig({ root }, 'dev', {})).problems[0]?.path).toMatch(/config\.yaml:5$/);
   });
@@ -172,6 +172,6 @@ describe('a broken file', () => {
     expect(error.problems[0]?.message).toContain('(line 3)');
     expect(error.hint).toContain(join(root, 'config.yaml'));
     expect(error.hint).toContain('profiles.dev');
-    expect(loadConfig({ root }, 'default', {}).config.gate.epochs).toBe(3);
+    expect(loadConfig({ root }, 'default', {}).config.gate.epochs).toBe(6);
   });
 });

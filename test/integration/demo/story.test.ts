@@ -2,14 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { DEFAULT_SEED } from '../../../demo/options.js';
-import { applyEdit } from '../../../src/domain/applyEdit.js';
-import { splitSentences } from '../../../src/domain/sentences.js';
-import { decide } from '../../../src/gate/decide.js';
-import { decideLiveWindow } from '../../../src/gate/liveWindow.js';
-import { defaultLooks } from '../../../src/gate/plan.js';
-import type { Pair } from '../../../src/gate/types.js';
-import { drawBehaviours } from '../../support/modelServer/index.js';
+import { DEFAULT_SEED } from '#demo/options.js';
+import { DEFAULT_CONFIG } from '#src/config.js';
+import { applyEdit } from '#src/domain/applyEdit.js';
+import { splitSentences } from '#src/domain/sentences.js';
+import { decide } from '#src/gate/decide.js';
+import { consultationAlpha } from '#src/gate/errorBudget.js';
+import { decideLiveWindow } from '#src/gate/liveWindow.js';
+import { defaultLooks } from '#src/gate/plan.js';
+import type { Pair } from '#src/gate/types.js';
+import { drawBehaviours } from '#test/support/modelServer/index.js';
 
 const demo = join(import.meta.dirname, '..', '..', '..', 'demo');
 const { scenarios } = parse(readFileSync(join(demo, 'scenarios.yaml'), 'utf8')) as {
@@ -38,9 +40,11 @@ function comparisons(seed: string) {
     }));
 }
 
-function verdict(pairs: Pair[]): string | undefined {
-  const plan = { alpha: 0.05, epochs: 1, scenarios: pairs, looks: defaultLooks(1) };
-  return decide({ pairs, infra: { incumbent: 0, candidate: 0, started: 24 } }, plan, 1)?.verdict;
+/** As in a run with one epoch: the share of the error budget that this consultation has. */
+function verdict(pairs: Pair[], consultation: number): string | undefined {
+  const alpha = consultationAlpha(DEFAULT_CONFIG.gate.alpha, consultation);
+  const plan = { alpha, epochs: 1, scenarios: pairs, looks: defaultLooks(1, holdout.length) };
+  return decide({ pairs, infra: { incumbent: 0, candidate: 0, started: pairs.length } }, plan, 1)?.verdict;
 }
 
 it("the demo's seed tells its story: kept and verified, discarded, kept", () => {
@@ -56,9 +60,15 @@ it("the demo's seed tells its story: kept and verified, discarded, kept", () => 
   const units = append(summary, 'Write the unit after every number.');
   const compare = comparisons(DEFAULT_SEED);
 
-  expect(verdict(compare(base, summary))).toBe('keep');
-  const window = decideLiveWindow({ pairs: compare(base, summary), plannedPairs: holdout.length, extension: 0 });
+  expect(verdict(compare(base, summary), 1)).toBe('keep');
+  const window = decideLiveWindow({
+    pairs: compare(base, summary),
+    plannedPairs: holdout.length,
+    extension: 0,
+    above: 0,
+  });
   expect(window.verdict).toBe('verified');
-  expect(verdict(compare(summary, paraphrase))).toBe('discard');
-  expect(verdict(compare(summary, units))).toBe('keep');
+  // A keep hands its share on; the discard takes one.
+  expect(verdict(compare(summary, paraphrase), 1)).toBe('discard');
+  expect(verdict(compare(summary, units), 2)).toBe('keep');
 });

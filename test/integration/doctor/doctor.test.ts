@@ -336,13 +336,13 @@ describe('suite and budget', () => {
     importScenarios(fixture.ctx, suite(4));
     const few = await findings(fixture, 'suite');
     expect(said(few, 'error')).toMatch(
-      /With 4 holdout groups no edit can ever be kept at alpha 0\.05.*0\.063.*At least 5/,
+      /With 4 holdout groups no edit can ever be kept at alpha 0\.00238.*0\.063.*At least 10/,
     );
     expect(said(few, 'warn')).toContain('no train scenarios');
-    importScenarios(fixture.ctx, suite(5, '- {name: t, input: i, checks: [{must_contain: x}]}\n'));
+    importScenarios(fixture.ctx, suite(10, '- {name: t, input: i, checks: [{must_contain: x}]}\n'));
     const enough = await findings(fixture, 'suite');
     expect(said(enough, 'error') + said(enough, 'warn')).toBe('');
-    expect(said(enough, 'ok')).toContain('1 train scenarios in 1 groups, 5 holdout in 5');
+    expect(said(enough, 'ok')).toContain('1 train scenarios in 1 groups, 10 holdout in 10');
   });
 
   test('scenarios of one group count once', async () => {

@@ -13,16 +13,16 @@ describe('evaluating an edit on the holdout', () => {
   it('keeps an edit that helps, and stores results of both arms with their provenance', async () => {
     const test = evaluation({ outcome: isArm('candidate') });
     const verdict = await evaluateExperiment(test.ctx, test.experimentId);
-    expect(verdict).toMatchObject({ verdict: 'keep', effect: 1, groups: 8, coverage: 1 });
+    expect(verdict).toMatchObject({ verdict: 'keep', effect: 1, groups: 14, coverage: 1, look: 1 });
 
     const experiment = getExperiment(test.db, test.experimentId);
     expect(experiment).toMatchObject({ state: 'proposed', verdict: 'keep', offlineScore: 1 });
     expect(experiment.tokens).toBe(1000 * test.ran.length);
     expect(experiment.evidenceFingerprint).toMatch(/^[0-9a-f]{64}$/);
     const results = listScenarioResults(test.db, test.experimentId);
-    expect(results).toHaveLength(16);
+    expect(results).toHaveLength(28);
     expect(results.every((row) => row.split === 'holdout' && row.scenarioSnapshot.spec.input !== undefined)).toBe(true);
-    expect(results.filter((row) => row.passFail === 'pass').map((row) => row.arm)).toEqual(Array(8).fill('candidate'));
+    expect(results.filter((row) => row.passFail === 'pass').map((row) => row.arm)).toEqual(Array(14).fill('candidate'));
     expect(test.ran.every((spec) => spec.scenario.split === 'holdout')).toBe(true);
     expect(test.closed()).toBe(1);
   });
@@ -33,8 +33,8 @@ describe('evaluating an edit on the holdout', () => {
     expect(verdict).toMatchObject({ verdict: 'discard', look: 2 });
     expect(getExperiment(test.db, test.experimentId)).toMatchObject({ state: 'rejected', rejectedBy: 'gate' });
     expect(history(test.db, test.experimentId).at(-1)).toMatchObject({ toState: 'rejected', actor: 'gate' });
-    // The last epoch was not paid for.
-    expect(test.ran).toHaveLength(32);
+    // Four of six epochs were not paid for.
+    expect(test.ran).toHaveLength(56);
   });
 
   it('writes consultation and error budget before the first trial, and spends them although the run breaks off', async () => {
@@ -170,7 +170,7 @@ it('an interrupted run goes on with the plan as it was, whatever was edited mean
 
   const resumed = { ...test.ctx, signal: new AbortController().signal };
   const verdict = await evaluateExperiment(resumed, test.experimentId);
-  expect(verdict).toMatchObject({ verdict: 'keep', groups: 8 });
+  expect(verdict).toMatchObject({ verdict: 'keep', groups: 14 });
   expect(count(test, 'SELECT COUNT(*) FROM eval_runs')).toBe(1);
 });
 
@@ -179,7 +179,7 @@ describe('before money is spent', () => {
     const test = evaluation({ outcome: isArm('candidate'), holdout: 3 });
     await expect(evaluateExperiment(test.ctx, test.experimentId)).rejects.toMatchObject({
       code: 'underpowered',
-      hint: expect.stringMatching(/at least 2 holdout/) as string,
+      hint: expect.stringMatching(/at least 7 holdout/) as string,
     });
     expect(test.ran).toHaveLength(0);
     const verdict = await evaluateExperiment(test.ctx, test.experimentId, { underpowered: true });

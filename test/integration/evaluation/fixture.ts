@@ -117,7 +117,7 @@ export function evaluation(options: EvaluationOptions): Evaluation {
 function addScenarios(test: TestContext, options: EvaluationOptions): void {
   for (const [split, count] of [
     ['train', options.train ?? 2],
-    ['holdout', options.holdout ?? 8],
+    ['holdout', options.holdout ?? 14],
   ] as const) {
     for (let index = 1; index <= count; index += 1) {
       const name = `${split}-${index}`;

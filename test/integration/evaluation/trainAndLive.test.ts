@@ -78,13 +78,17 @@ describe('the live comparison', () => {
 it('estimates the whole life of an edit from the suite, then from measured trials', async () => {
   const test = evaluation({ outcome: isArm('candidate') });
   const assumed = estimateEvaluation(test.ctx);
-  // 2 train once; 8 holdout, two arms, 3 epochs at selection and 2 in the live window.
-  expect(assumed).toMatchObject({ trials: 2 + 8 * 2 * 5, calls: 2 * 82 });
+  // 2 train once; 14 holdout, two arms, 6 epochs at selection and 2 in the live window.
+  expect(assumed).toMatchObject({ trials: 2 + 14 * 2 * 8, calls: 2 * 226 });
   expect(assumed.basis).toMatch(/assumed/);
   await runTrainBaseline(test.ctx, test.experimentId);
   const measured = estimateEvaluation(test.ctx, { part: 'selection' });
-  expect(measured).toMatchObject({ trials: 48, tokens: 48_000, seconds: 24 });
-  expect(measured.usd).toBeCloseTo(0.048);
+  const screened = evaluation({ outcome: isArm('candidate'), train: 10 });
+  // Ten train groups can be screened: two arms, three epochs.
+  expect(estimateEvaluation(screened.ctx, { part: 'screen' }).trials).toBe(60);
+  expect(estimateEvaluation(test.ctx, { part: 'screen' }).trials).toBe(0);
+  expect(measured).toMatchObject({ trials: 168, tokens: 168_000, seconds: 84 });
+  expect(measured.usd).toBeCloseTo(0.168);
 });
 
 it('the fingerprint follows the holdout suite and the agent, not the train scenarios', async () => {
