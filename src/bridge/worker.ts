@@ -119,7 +119,7 @@ function endInOrder(
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   // The reader of our output went away, as in `hermes karpathy history | head`.
-  process.stdout.on('error', () => process.exit(0));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   void channel.closed.then(() => {
     stop.abort();
     void Promise.allSettled(running).then(() => process.exit(0));
