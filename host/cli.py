@@ -41,7 +41,8 @@ def main(ctx, plugin_dir, argv):
         code = report(error, as_json)
     except KeyboardInterrupt:
         code = report(ShimError("interrupted", "Interrupted."), as_json)
-    sys.stdout.flush()
+    if sys.stdout is not None:  # None when the caller closed it
+        sys.stdout.flush()
     sys.exit(code)
 
 
@@ -76,16 +77,17 @@ def _run_in_terminal(ctx, plugin_dir, argv):
     from .rpc import ChannelClosed, RpcError
     from .worker import Worker
 
+    cwd = _working_directory()
     with Worker(ctx, plugin_dir, terminal=True, allow_stale=works_while_stale(argv)) as worker:
         restore = _leave_signals_to(worker.process)
         try:
             worker.initialize(from_shell=True)
             if worker.runtime.stale:
                 print("The plugin was updated; run `hermes karpathy setup` when convenient.", file=sys.stderr)
-            answer = worker.channel.call("cli", {"argv": list(argv), "cwd": os.getcwd()})
+            answer = worker.channel.call("cli", {"argv": list(argv), "cwd": cwd})
             return int(answer["exit_code"])
         except ChannelClosed:
-            return _code_of(worker.process.wait())
+            return _end_of(worker.process.wait())
         except RpcError as error:
             raise ShimError("internal", f"Unexpected failure: {error.message}") from error
         finally:
@@ -124,7 +126,21 @@ def _leave_signals_to(process):
     return restore
 
 
-def _code_of(returncode):
+def _working_directory():
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise ShimError("bad_usage", "The current directory no longer exists.", "Change to another one and repeat.") from error
+
+
+def _end_of(returncode):
+    """The exit code of a worker that went away before it answered."""
     if returncode in (-signal.SIGINT, -signal.SIGTERM):
         return 130
-    return 1 if returncode < 0 else returncode or 1
+    if returncode < 0:
+        raise ShimError(
+            "internal",
+            f"The command was ended by signal {-returncode} ({signal.Signals(-returncode).name}).",
+            "What was finished is kept: hermes karpathy status says how it goes on, up to a minute later.",
+        )
+    return returncode or 1

@@ -6,7 +6,11 @@ import type { Look } from './look.js';
 export function workText(look: Look, summary: WorkSummary): string {
   const { green, red } = look.colors;
   const busy =
-    summary.busyWith === null ? [] : [`Job ${summary.busyWith} of this profile is running in another process.`];
+    summary.busyWith === null
+      ? []
+      : [
+          `Job ${summary.busyWith} of this profile is running in another process. If that one died, \`hermes karpathy work\` takes over after a minute.`,
+        ];
   if (summary.ran.length === 0) return busy[0] ?? 'There was nothing to do.';
   const lines = summary.ran.map(({ jobId, kind, state, error }) =>
     error === null

@@ -31,7 +31,7 @@ describe.skipIf(missing !== null)('/karpathy in an interactive chat of the real 
     await ask(chat, 'Tell me about bees.', 'As for bees, all is well.');
     const answer = await ask(chat, '/karpathy propose', 'see how far it is');
     expect(answer).toContain('Experiment 1 is started and runs in the background.');
-    await vi.waitFor(() => expect(openJobs()).toBe(0), { timeout: 180_000, interval: 500 });
+    await vi.waitFor(() => expect(openJobs()).toBe(0), { timeout: 240_000, interval: 500 });
     const screen = await ask(chat, '/karpathy status', '/karpathy approve 1 --apply');
     expect(screen).toContain('Experiment 1 inserts after sentence 3 of SOUL.md, written by shop-proposer');
     expect(screen).toContain('evidence: KEEP (+100 points, p = 0.031, 5 hidden scenario groups, 1 × each)');

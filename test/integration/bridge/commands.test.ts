@@ -85,6 +85,18 @@ describe("the shim's commands", () => {
     expect((await cli(['crash'])).code).toBe(7);
   });
 
+  it('say so when the worker was killed, and how it goes on', async () => {
+    await build(`process.kill(process.pid, 'SIGKILL');`);
+    const killed = await cli(['--json', 'evaluate', '7']);
+    expect(killed.code).toBe(1);
+    expect(JSON.parse(killed.stderr)).toMatchObject({
+      error: {
+        message: expect.stringContaining('SIGKILL') as string,
+        hint: expect.stringContaining('status') as string,
+      },
+    });
+  });
+
   it('answer a slash command with the text of the worker, shortened where a chat would cut it', async () => {
     await build(
       `return { text: params.text === 'long' ? 'x'.repeat(9000) : params.text === 'empty' ? '' : 'you said ' + params.text };`,

@@ -142,9 +142,9 @@ describe('the worker', () => {
     expect(await worker.ended()).toBe(0);
   });
 
-  it('ends at once at a second signal', async () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ends at once at a second signal, not at %s', async (first) => {
     await worker.call(1, 'initialize', handshake());
-    worker.child.kill('SIGINT');
+    worker.child.kill(first);
     const pinged = await worker.call(2, 'nonsense', {});
     expect(pinged.error?.code).toBe(-32601);
     worker.child.kill('SIGINT');
