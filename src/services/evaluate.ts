@@ -9,7 +9,8 @@ import { getExperiment, recordVerdict, transition, type ExperimentRow } from '..
 import { recordConsultation } from '../store/holdoutConsultations.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
 import type { Context } from './context.js';
-import { nextShare, shareUnder, type ErrorShare } from './errorBudget.js';
+import { shareOf, type ErrorShare } from './errorBudget.js';
+import { evidenceFingerprint, type EvidenceFingerprint } from './evidence.js';
 import { estimateEvaluation } from './estimateEvaluation.js';
 import { guarded, withEvalSession, type EvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
@@ -80,7 +81,8 @@ async function startSelection(ctx: Context, of: Selection): Promise<EvalRunRow |
   const scenarios = snapshotsForPlan(ctx.db, experiment.profileId).filter((scenario) => scenario.split === 'holdout');
   const { epochs } = ctx.config.config.gate;
   const groups = groupsOf(scenarios);
-  const share = await nextShare(ctx, kind);
+  const evidence = await evidenceFingerprint(ctx);
+  const share = shareOf(ctx, { kind, evidence });
   if (!of.underpowered) requirePower({ groups, epochs, alpha: share.alpha, margin });
   const screened = await screenEdit(ctx, { experiment, contents, fence });
   if (screened !== null) {
@@ -101,7 +103,7 @@ async function startSelection(ctx: Context, of: Selection): Promise<EvalRunRow |
     proposer: experiment.proposerModel,
     estimate: estimateEvaluation(ctx, { part: 'selection' }),
     fence,
-    onStart: ({ evalRunId, fingerprint }) => consult(ctx, { experiment, evalRunId, fingerprint, share }),
+    onStart: ({ evalRunId, fingerprint }) => consult(ctx, { experiment, evalRunId, fingerprint, share, evidence }),
   });
 }
 
@@ -137,10 +139,16 @@ function evaluable(ctx: Context, id: number): ExperimentRow {
 /** In the transaction that starts the run: the hidden scenarios are consulted, and the error budget pays for it. */
 function consult(
   ctx: Context,
-  of: { experiment: ExperimentRow; evalRunId: number; fingerprint: string; share: ErrorShare },
+  of: {
+    experiment: ExperimentRow;
+    evalRunId: number;
+    fingerprint: string;
+    share: ErrorShare;
+    evidence: EvidenceFingerprint;
+  },
 ): void {
-  const { experiment, evalRunId, fingerprint, share } = of;
-  const now = shareUnder(ctx, { kind: share.kind, evidenceFingerprint: fingerprint });
+  const { experiment, evalRunId, fingerprint, share, evidence } = of;
+  const now = shareOf(ctx, { kind: share.kind, evidence });
   if (fingerprint !== share.evidenceFingerprint || now.consultation !== share.consultation) {
     throw new KarpathyError('stale', 'The suite, the model or the error budget changed just now; nothing was run.', {
       hint: 'Run the command again.',

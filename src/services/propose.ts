@@ -19,7 +19,8 @@ import { failingTrainTrials, type FailingTrial } from '../store/trials.js';
 import { checkEdit, readBase, RefusedEdit, type BaseText, type WantedEdit } from './checkedEdit.js';
 import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
-import { nextShare } from './errorBudget.js';
+import { shareOf } from './errorBudget.js';
+import { evidenceFingerprint } from './evidence.js';
 import { groupsOf, requirePower } from './power.js';
 import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
@@ -123,7 +124,7 @@ export async function assertCanEvaluate(ctx: Context, options: { underpowered?: 
     });
   }
   if (options.underpowered === true) return;
-  const { alpha } = await nextShare(ctx, 'improvement');
+  const { alpha } = shareOf(ctx, { kind: 'improvement', evidence: await evidenceFingerprint(ctx) });
   requirePower({ groups: groupsOf(holdout), epochs: ctx.config.config.gate.epochs, alpha, margin: null });
 }
 

@@ -3,15 +3,11 @@ import type { Db } from './database.js';
 /** Rewrites and insertions share one error; deletions have their own. */
 export type BudgetKind = 'improvement' | 'deletion';
 
-/** All consultations of one profile under one evidence fingerprint, of one kind. */
-export interface BudgetFamily {
+/** Share of the error budget that one consultation was given; never refunded. */
+export interface NewErrorSpending {
   readonly profileId: number;
   readonly evidenceFingerprint: string;
   readonly kind: BudgetKind;
-}
-
-/** Share of the error budget that one consultation was given; never refunded. */
-export interface NewErrorSpending extends BudgetFamily {
   /** See `nextConsultation`; a keep gives its number to the next one. */
   readonly consultation: number;
   readonly alpha: number;
@@ -29,23 +25,24 @@ export function recordErrorSpending(db: Db, spending: NewErrorSpending): void {
   ).run(spending);
 }
 
-/** A family's consultations, oldest first. Kept only when the run ended so: whatever broke off or goes on did not. */
-export function listErrorSpending(db: Db, family: BudgetFamily): { kept: boolean; alpha: number }[] {
-  return db
-    .prepare<[BudgetFamily], { kept: number; alpha: number }>(
-      `SELECT r.state = 'finished' AND COALESCE(json_extract(r.decision, '$.verdict') = 'keep', 0) AS kept, l.alpha
-       FROM error_budget_ledger l JOIN eval_runs r ON r.id = l.eval_run_id
-       WHERE l.profile_id = @profileId AND l.evidence_fingerprint = @evidenceFingerprint AND l.kind = @kind
-       ORDER BY l.id`,
-    )
-    .all(family)
-    .map(({ kept, alpha }) => ({ kept: kept === 1, alpha }));
+/** One consultation, and the evidence it rested on. */
+export interface ErrorSpending {
+  readonly kind: BudgetKind;
+  /** The run ended so; what broke off or goes on did not. */
+  readonly kept: boolean;
+  /** `EvidenceFingerprint` detail of its run, as JSON. */
+  readonly evidence: string;
 }
 
-/** Evidence epochs of a profile so far, the current one included once it was used. */
-export function countEvidenceEpochs(db: Db, profileId: number): number {
+/** All consultations of a profile, oldest first. */
+export function listErrorSpending(db: Db, profileId: number): ErrorSpending[] {
   return db
-    .prepare('SELECT COUNT(DISTINCT evidence_fingerprint) FROM error_budget_ledger WHERE profile_id = ?')
-    .pluck()
-    .get(profileId) as number;
+    .prepare<[number], Omit<ErrorSpending, 'kept'> & { kept: number }>(
+      `SELECT l.kind, r.fingerprint_detail AS evidence,
+         r.state = 'finished' AND COALESCE(json_extract(r.decision, '$.verdict') = 'keep', 0) AS kept
+       FROM error_budget_ledger l JOIN eval_runs r ON r.id = l.eval_run_id
+       WHERE l.profile_id = ? ORDER BY l.id`,
+    )
+    .all(profileId)
+    .map((row) => ({ ...row, kept: row.kept === 1 }));
 }

@@ -35,7 +35,7 @@ export function statusText(look: Look, view: StatusView, now: number): string {
 function errorBudgetLine(budget: ErrorBudgetView): string {
   const share = (alpha: number): string => `${Number((100 * alpha).toPrecision(3))} %`;
   const epochs =
-    budget.evidenceEpochs > 1 ? `, ${budget.evidenceEpochs} suites or models so far, each with its own` : '';
+    budget.families > 1 ? `; ${budget.families} suites or models so far, each with an error of its own` : '';
   const tested = budget.deletions.consultations;
   const left = budget.deletions.nextAlpha === null ? 'used up' : `next ${share(budget.deletions.nextAlpha)}`;
   const deletions = tested === 0 ? '' : `; deletions: ${plural(tested, 'test')}, ${left}`;
