@@ -6,6 +6,43 @@ import os
 import sys
 
 MODULES = ("hermes_cli.main", "cli", "run_agent", "model_tools", "agent.conversation_loop")
+# What every turn imports on its way. Which there are depends on the host's version: one that is missing is no matter.
+ON_THE_WAY = (
+    "openai",
+    "openai.resources.chat.completions",
+    "openai.lib.streaming.chat",
+    "httpx",
+    "httpcore",
+    "h11",
+    "socksio",
+    "aiohttp",
+    "edge_tts",
+    "agent.agent_init",
+    "agent.agent_runtime_helpers",
+    "agent.chat_completion_helpers",
+    "agent.coding_context",
+    "agent.copilot_acp_client",
+    "agent.gemini_native_adapter",
+    "agent.lsp.cli",
+    "agent.models_dev",
+    "agent.system_prompt",
+    "agent.transports.anthropic",
+    "agent.transports.bedrock",
+    "agent.transports.chat_completions",
+    "agent.transports.codex",
+    "agent.turn_finalizer",
+    "hermes_cli._parser",
+    "hermes_cli.kanban",
+    "hermes_cli.models",
+    "hermes_cli.nous_subscription",
+    "hermes_cli.pets",
+    "hermes_cli.runtime_provider",
+    "hermes_cli.secrets_cli",
+    "hermes_cli.tools_config",
+    "tools.computer_use.cua_backend",
+    "tools.mcp_tool",
+    "tools.skills_sync",
+)
 
 
 class PreloadError(Exception):
@@ -55,6 +92,11 @@ class Preloaded:
         self._defer("hermes_cli.plugins", "discover_plugins", replay=False)  # main() does it, with the trial's guard
         for name in MODULES:
             self._import(name)
+        for name in ON_THE_WAY:
+            try:
+                importlib.import_module(name)
+            except Exception:  # noqa: B902 - then the trial imports it, or does without, as it would anyway
+                pass
         self._main = sys.modules["hermes_cli.main"].main
         self.stripped = len(argv) - len(sys.argv)
         if os.path.realpath(os.environ.get("HERMES_HOME", "")) != os.path.realpath(home):

@@ -3,7 +3,8 @@
     -> {"op": "run", "id": 1, "call": "main" | "guard", "args": [...], "cwd", "stdout", "stderr"}
     <- {"event": "started", "id": 1, "pid": 4711}
     -> {"op": "signal", "id": 1, "signal": 15}
-    <- {"event": "ended", "id": 1, "code": 0 | null, "signal": null | 9, "left": 0, "rss", "fds", "threads"}
+    <- {"event": "ended", "id": 1, "code": 0 | null, "signal": null | 9, "left": 0, "cpu_ms", "rss", "fds",
+        "threads"}
 
 At the end of its input, or on SIGTERM, it ends the child with everything the child started, and then itself.
 """
@@ -101,15 +102,15 @@ class Server:
     def _reap(self):
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
             if self._trial is not None and pid == self._trial.pid:
-                self._ended(status)
+                self._ended(status, int((used.ru_utime + used.ru_stime) * 1000))
 
-    def _ended(self, status):
+    def _ended(self, status, cpu_ms):
         trial, self._trial = self._trial, None
         linux.kill_group(trial.pid, signal.SIGKILL)
         left = linux.end_children()
@@ -121,6 +122,7 @@ class Server:
                 "code": code if code >= 0 else None,
                 "signal": -code if code < 0 else None,
                 "left": left,
+                "cpu_ms": cpu_ms,
                 **linux.usage(),
             }
         )

@@ -59,7 +59,7 @@ function attempts(victim: string, url: string): readonly [string, Record<string,
   ];
 }
 
-describe('a trial whose model asks for what it must not do', () => {
+describe.each(['cold', 'warm'] as const)('a trial (%s) whose model asks for what it must not do', (runner) => {
   it('changes nothing outside its slot and contacts no address but the model’s', async () => {
     const victim = temporaryDirectory('karpathy-victim-');
     mkdirSync(join(victim, 'deep'));
@@ -79,6 +79,7 @@ describe('a trial whose model asks for what it must not do', () => {
     closing.push(() => server.close());
     const bench = trialBench({
       baseUrl: server.baseUrl,
+      runner,
       env: 'TAVILY_API_KEY=real-key\nTELEGRAM_BOT_TOKEN=real-token\n',
       config: { approvals: { mode: 'off' }, web: { backend: 'tavily' } },
     });
@@ -135,7 +136,7 @@ describe('a trial whose model asks for what it must not do', () => {
       },
     });
     closing.push(() => server.close());
-    const bench = trialBench({ baseUrl: server.baseUrl });
+    const bench = trialBench({ baseUrl: server.baseUrl, runner });
     closing.push(() => bench.runner.close('finished'));
     const result = await bench.runner.run(
       bench.spec({

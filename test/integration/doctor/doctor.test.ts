@@ -184,6 +184,11 @@ describe('host', () => {
     expect(said(await findings(fixture, 'host', { hermes: hermes('0.19.0') }), 'ok')).toContain('Hermes 0.19.0');
   });
 
+  test('which runner trials will use is said', async () => {
+    const fixture = testContext({ config: { runner: { kind: 'cold' } } });
+    expect(said(await findings(fixture, 'host', { hermes: hermes('0.19.0') }), 'ok')).toContain('Trials run cold');
+  });
+
   test('a running process that loaded an older build is named; one that ended is not', async () => {
     const fixture = testContext();
     writeFileSync(join(fixture.root, 'package.json'), '{}');
