@@ -71,14 +71,26 @@ export interface Ratchet {
  * @throws KarpathyError `unknown_profile`, `bad_config`, `db_newer`, `db_corrupt`, `db_busy`, `io`
  */
 export async function createRatchet(options: RatchetOptions = {}): Promise<Ratchet> {
-  const opened = openContext(appOptions(options));
+  let opened = openContext(appOptions(options));
   try {
     await prepare(opened.ctx);
   } catch (error) {
     opened.close();
     throw error;
   }
-  return { ...readers(opened.ctx), ...deciders(opened.ctx), close: () => opened.close() };
+  const current = (): Context => opened.ctx;
+  return {
+    ...readers(current),
+    ...deciders(current),
+    async init(input) {
+      const result = await initProfile(opened.ctx, input);
+      // What init learned is part of the configuration, which is read once at opening.
+      opened.close();
+      opened = openContext(appOptions(options));
+      return result;
+    },
+    close: () => opened.close(),
+  };
 }
 
 function appOptions(options: RatchetOptions): AppOptions {
@@ -107,44 +119,43 @@ function appOptions(options: RatchetOptions): AppOptions {
   };
 }
 
-function readers(ctx: Context) {
+function readers(ctx: () => Context) {
   return {
-    status: () => status(ctx),
-    show: (id: number) => show(ctx, id),
-    history: (id: number) => historyOf(ctx, id),
-    scenarios: () => listSuite(ctx),
-    importScenarios: (yaml: string) => importScenarios(ctx, yaml),
-    tick: () => tick(ctx),
+    status: () => status(ctx()),
+    show: (id: number) => show(ctx(), id),
+    history: (id: number) => historyOf(ctx(), id),
+    scenarios: () => listSuite(ctx()),
+    importScenarios: (yaml: string) => importScenarios(ctx(), yaml),
+    tick: () => tick(ctx()),
   };
 }
 
-function deciders(ctx: Context) {
+function deciders(ctx: () => Context) {
   /** Runs a step and returns what stands afterwards. */
   const then = async (id: number, step: Promise<unknown>): Promise<ShowView> => {
     await step;
-    return show(ctx, id);
+    return show(ctx(), id);
   };
   const longWork = (id: number, kind: 'evaluate' | 'window'): Promise<ShowView> =>
-    then(id, runJobNow(ctx, enqueue(ctx, { kind, experimentId: id })));
+    then(id, runJobNow(ctx(), enqueue(ctx(), { kind, experimentId: id })));
   return {
-    init: (input: Parameters<typeof initProfile>[1]) => initProfile(ctx, input),
     async propose(source: ProposalSource) {
-      const started = await startProposal(ctx, source, { evaluate: false });
-      if (started.jobId !== null) await runJobNow(ctx, started.jobId);
+      const started = await startProposal(ctx(), source, { evaluate: false });
+      if (started.jobId !== null) await runJobNow(ctx(), started.jobId);
       return started;
     },
     evaluate: (id: number) => longWork(id, 'evaluate'),
-    approve: (id: number, options: ApproveOptions = {}) => then(id, approve(ctx, id, options)),
-    reject: (id: number, reason: string) => then(id, reject(ctx, id, { reason })),
-    apply: (id: number) => then(id, applyExperiment(ctx, id)),
+    approve: (id: number, options: ApproveOptions = {}) => then(id, approve(ctx(), id, options)),
+    reject: (id: number, reason: string) => then(id, reject(ctx(), id, { reason })),
+    apply: (id: number) => then(id, applyExperiment(ctx(), id)),
     async verify(id: number) {
-      requireFullWindow(ctx, ownExperiment(ctx, id));
+      requireFullWindow(ctx(), ownExperiment(ctx(), id));
       return longWork(id, 'window');
     },
-    revert: (id: number, reason: string) => then(id, revertExperiment(ctx, id, { reason })),
-    finish: (id: number, options: FinishOptions) => then(id, finish(ctx, id, options)),
-    resolve: (id: number, options: ResolveOptions) => then(id, resolveConflict(ctx, id, options)),
-    pause: (reason?: string) => void pauseProfile(ctx, reason === undefined ? {} : { reason }),
-    resume: () => void resumeProfile(ctx),
+    revert: (id: number, reason: string) => then(id, revertExperiment(ctx(), id, { reason })),
+    finish: (id: number, options: FinishOptions) => then(id, finish(ctx(), id, options)),
+    resolve: (id: number, options: ResolveOptions) => then(id, resolveConflict(ctx(), id, options)),
+    pause: (reason?: string) => void pauseProfile(ctx(), reason === undefined ? {} : { reason }),
+    resume: () => void resumeProfile(ctx()),
   };
 }

@@ -1,4 +1,5 @@
 import type { Arm } from '../domain/experiment.js';
+import { described } from './scenarioNames.js';
 import { describeModel } from '../domain/models.js';
 import { KarpathyError } from '../errors.js';
 import { createJudge, provokeJudge, refuseSameModel, type Judge, type ProposerIdentity } from '../evaluation/judge.js';
@@ -156,7 +157,7 @@ async function readyJudge(ctx: Context, { row, plan, options }: Open): Promise<J
   if (asking === undefined) return null;
   const choice = ctx.config.config.models.judge;
   if (choice === null) {
-    throw new KarpathyError('bad_config', `Scenario ${asking.name} asks for a judge, and no judge is set up.`, {
+    throw new KarpathyError('bad_config', `${described(asking)} asks for a judge, and no judge is set up.`, {
       hint: 'Set models.judge in the root config.yaml, or run `karpathy init` again.',
     });
   }

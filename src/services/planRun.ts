@@ -12,6 +12,7 @@ import type { Context } from './context.js';
 import { guarded } from './evalSession.js';
 import { evidenceFingerprint } from './evidence.js';
 import { requireProfile } from './requireProfile.js';
+import { described } from './scenarioNames.js';
 
 /** A trial that goes through this many tokens a turn has lost its way. */
 const TOKENS_PER_TURN = 100_000;
@@ -160,7 +161,7 @@ function assertTestable(ctx: Context, scenarios: readonly ScenarioSnapshot[]): n
     if (policy === 'contained') {
       throw new KarpathyError(
         'bad_scenario',
-        `Scenario ${scenario.name} asks for contained tools: not available in this version.`,
+        `${described(scenario)} asks for contained tools: not available in this version.`,
         {
           hint: 'Use `tools: simulated`, or `tools: real` after confirming the toolsets by name.',
         },
@@ -169,7 +170,7 @@ function assertTestable(ctx: Context, scenarios: readonly ScenarioSnapshot[]): n
     if (findScenarioById(ctx.db, scenario.id)?.realToolsConfirmedBy == null) {
       throw new KarpathyError(
         'bad_scenario',
-        `Scenario ${scenario.name} lets tools really run, and nobody has confirmed it.`,
+        `${described(scenario)} lets tools really run, and nobody has confirmed it.`,
         {
           hint: '`karpathy scenario edit` asks for the names of the toolsets.',
         },
