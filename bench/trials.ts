@@ -1,6 +1,7 @@
 /**
  * What a trial costs beyond the model: wall time and CPU of the warm runner, the cold runner, and a plain shell loop of
- * `hermes chat -q`, one after another in one run. `npm run bench:trials -- [--rounds N] [--latency MS] [--write]`.
+ * `hermes chat -q`, one after another in one run. `npm run bench:trials -- [--rounds N] [--latency MS] [--runners warm,cold,loop]
+ * [--write]`.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -18,6 +19,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     latency: { type: 'string', default: '0' },
+    runners: { type: 'string', default: 'warm,cold,loop' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -105,11 +107,11 @@ async function main(): Promise<void> {
       ...{ profileHome: home, profileName: 'dev', evalRunId: 1, prices: {}, env: process.env },
     };
     const log = { debug() {}, info() {}, warn() {}, error() {} };
-    const measured = [
-      await runnerCost('warm', createWarmRunner({ ...common, log })),
-      await runnerCost('cold', createColdRunner(common)),
-      await loopCost({ ...common, hermes, version }),
-    ];
+    const wanted = values.runners.split(',');
+    const measured: Measured[] = [];
+    if (wanted.includes('warm')) measured.push(await runnerCost('warm', createWarmRunner({ ...common, log })));
+    if (wanted.includes('cold')) measured.push(await runnerCost('cold', createColdRunner(common)));
+    if (wanted.includes('loop')) measured.push(await loopCost({ ...common, hermes, version }));
     report(measured, version);
   } finally {
     server.kill();
@@ -146,9 +148,9 @@ function report(measured: readonly Measured[], version: string): void {
     '| | wall per trial | CPU per trial | CPU, of the loop’s | a trial once ready |',
     '|---|---|---|---|---|',
     ...measured.map(({ name, all, medianMs }) => {
-      const ratio = all.cpuMs / (loop?.all.cpuMs ?? 1);
+      const ratio = loop === undefined ? '–' : (all.cpuMs / loop.all.cpuMs).toFixed(2);
       const ready = medianMs === null ? '–' : `${seconds(medianMs)} s`;
-      return `| ${name} | ${seconds(all.wallMs / rounds)} s | ${seconds(all.cpuMs / rounds)} s | ${ratio.toFixed(2)} | ${ready} |`;
+      return `| ${name} | ${seconds(all.wallMs / rounds)} s | ${seconds(all.cpuMs / rounds)} s | ${ratio} | ${ready} |`;
     }),
   ];
   const arguments_ = `--rounds ${rounds} --latency ${latencyMs}`;
