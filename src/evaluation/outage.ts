@@ -42,7 +42,7 @@ export function refuseOutage(
   const reason = row.at(-1)?.infraReason ?? 'unknown';
   const code = reason.startsWith('provider error') ? 'model_failed' : 'host_failed';
   throw new KarpathyError(code, `The last ${row.length} trials were all lost to a fault outside of them: ${reason}.`, {
-    hint: '`hermes karpathy doctor` looks for the cause. When it is mended, run the command again: what is finished is kept.',
+    hint: `${/\bin time\b/.test(reason) ? 'Raise runner.timeout_seconds if the machine or the model is slow. ' : ''}\`hermes karpathy doctor\` looks for the cause. When it is mended, run the command again: what is finished is kept.`,
   });
 }
 
