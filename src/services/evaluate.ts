@@ -1,4 +1,5 @@
 import { KarpathyError } from '../errors.js';
+import { restorePlan } from '../evaluation/plan.js';
 import { decide } from '../gate/decide.js';
 import { decideDeletion, DELETION_MARGIN } from '../gate/deletion.js';
 import { defaultLooks } from '../gate/plan.js';
@@ -193,7 +194,7 @@ function conclude(
   recordVerdict(ctx.db, experiment.id, {
     verdict: verdict.verdict,
     reason: verdict.reason,
-    detail: { ...verdict, evalRunId },
+    detail: { ...verdict, evalRunId, margin: restorePlan(run).margin },
     offlineScore: of.score,
     evidenceFingerprint: run.evidenceFingerprint ?? '',
     judgeModel: run.judgeModel,

@@ -12,6 +12,8 @@ const detailSchema = z.object({
   groups: figure,
   epochs: figure,
   coverage: figure,
+  look: figure,
+  margin: figure,
 });
 
 export interface VerdictView {
@@ -26,6 +28,10 @@ export interface VerdictView {
   readonly groups: number | null;
   readonly epochs: number | null;
   readonly coverage: number | null;
+  /** Where it was decided: `train` when the screen dropped the edit. */
+  readonly stage: 'train' | 'holdout';
+  /** What a deletion may cost, in (0, 1); null for an edit that has to help. */
+  readonly margin: number | null;
 }
 
 /** What the gate said, with its figures; null before there is a verdict. */
@@ -34,7 +40,7 @@ export function verdictView(
 ): VerdictView | null {
   if (experiment.verdict === null) return null;
   const stored = z.record(z.string(), z.unknown()).safeParse(experiment.verdictDetail);
-  const { p, alpha, effect, interval, groups, epochs, coverage } = detailSchema.parse({
+  const { p, alpha, effect, interval, groups, epochs, coverage, look, margin } = detailSchema.parse({
     ...Object.fromEntries(Object.keys(detailSchema.shape).map((key) => [key, null])),
     ...(stored.success ? stored.data : {}),
   });
@@ -48,5 +54,7 @@ export function verdictView(
     groups,
     epochs,
     coverage,
+    stage: look === 0 ? 'train' : 'holdout',
+    margin,
   };
 }

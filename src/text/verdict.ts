@@ -17,7 +17,7 @@ export function verdictLine(look: Look, view: VerdictView | null): string {
   const figures = [
     view.effect === null ? '' : points(view.effect),
     view.p === null ? '' : probability(view.p),
-    view.groups === null ? '' : `${plural(view.groups, 'hidden scenario group')}`,
+    view.groups === null ? '' : groupsText(view, view.groups),
     view.epochs === null ? '' : `${view.epochs} × each`,
   ].filter((figure) => figure !== '');
   return `${verdictWord(look, view.verdict)}${figures.length === 0 ? '' : ` (${figures.join(', ')})`}`;
@@ -28,7 +28,7 @@ export function verdictParagraph(view: VerdictView): string {
   const compared =
     view.groups === null || view.epochs === null
       ? ''
-      : `The text with and without the change ran on ${plural(view.groups, 'hidden scenario group')}, ${plural(view.epochs, 'time')} each. `;
+      : `The text with and without the change ran on ${groupsText(view, view.groups)}, ${plural(view.epochs, 'time')} each. `;
   const found =
     view.effect === null
       ? ''
@@ -38,10 +38,16 @@ export function verdictParagraph(view: VerdictView): string {
 
 const CONCLUSION: Readonly<Record<VerdictView['verdict'], (view: VerdictView) => string>> = {
   keep: (view) =>
-    `A change that does nothing would look this good with ${view.p === null ? 'an unknown chance' : `a chance of ${percentFine(view.p)}`}${view.alpha === null ? '' : `; the limit was ${percentFine(view.alpha)}`}. The gain seen here reads somewhat too high, since it is what got the change chosen; the fresh trials of the live window are the record.`,
+    view.margin !== null
+      ? `That a text with a loss of ${percent(view.margin)} would do this well has ${view.p === null ? 'an unknown chance' : `a chance of ${percentFine(view.p)}`}${view.alpha === null ? '' : `; the limit was ${percentFine(view.alpha)}`}. Nothing is claimed beyond these scenarios.`
+      : `A change that does nothing would look this good with ${view.p === null ? 'an unknown chance' : `a chance of ${percentFine(view.p)}`}${view.alpha === null ? '' : `; the limit was ${percentFine(view.alpha)}`}. The gain seen here reads somewhat too high, since it is what got the change chosen; the fresh trials of the live window are the record.`,
   discard: (view) => `It is not worth keeping: ${view.reason}.`,
   undecided: (view) => `That settles nothing: ${view.reason}.`,
 };
+
+function groupsText(view: VerdictView, groups: number): string {
+  return plural(groups, view.stage === 'train' ? 'train scenario group' : 'hidden scenario group');
+}
 
 function percentFine(value: number): string {
   return value < 0.001 ? 'under 0.1 %' : value < 0.1 ? `${Number((value * 100).toPrecision(2))} %` : percent(value);

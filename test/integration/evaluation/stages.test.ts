@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evaluateExperiment } from '#src/services/evaluate.js';
 import { errorBudgetView } from '#src/services/errorBudget.js';
+import { verdictView } from '#src/services/verdictView.js';
 import { getExperiment } from '#src/store/experiments.js';
 import { listConsultations } from '#src/store/holdoutConsultations.js';
 import { count, evaluation, isArm, type Evaluation } from './fixture.js';
@@ -18,7 +19,9 @@ describe('the screen on train groups', () => {
     expect(of(test, 'holdout')).toHaveLength(0);
     expect(count(test, LEDGER)).toBe(0);
     expect(listConsultations(test.db, test.profileId)).toEqual([]);
-    expect(getExperiment(test.db, test.experimentId)).toMatchObject({ state: 'rejected', rejectedBy: 'gate' });
+    const experiment = getExperiment(test.db, test.experimentId);
+    expect(experiment).toMatchObject({ state: 'rejected', rejectedBy: 'gate' });
+    expect(verdictView(experiment)).toMatchObject({ stage: 'train', margin: null });
   });
 
   it('lets a clear gain through after one epoch, on trials of its own', async () => {
@@ -168,6 +171,7 @@ describe('a deletion', () => {
     const verdict = await evaluateExperiment(test.ctx, test.experimentId);
     expect(verdict).toMatchObject({ verdict: 'keep', alpha: 0.02, groups: 20, epochs: 6, effect: 0 });
     expect(test.ran).toHaveLength(240);
+    expect(verdictView(getExperiment(test.db, test.experimentId))).toMatchObject({ stage: 'holdout', margin: 0.1 });
     expect(shares(test)).toEqual([{ kind: 'deletion', consultation: 1, alpha: 0.02 }]);
     expect(await errorBudgetView(test.ctx)).toMatchObject({ consultations: 0, deletions: { consultations: 1 } });
   });
