@@ -124,7 +124,7 @@ describe('a trial in the real Hermes', () => {
       scriptedPerConversation([call('todo', { todos: [] }, 'c1'), { kind: 'hang' }]),
     );
     // Long enough for the host's own start on a busy machine.
-    const result = await runner.run(spec({ timeoutMs: 40_000 }), signal);
+    const result = await runner.run(spec({ timeoutMs: 25_000 }), signal);
     expect(result).toEqual(expect.objectContaining({ kind: 'completed', limitReached: 'time' }));
     const { stdout } = await execa('ps', ['-eo', 'args']);
     expect(stdout.split('\n').filter((line) => line.includes(slot.root) || line.includes('chat --query=Go.'))).toEqual(

@@ -291,7 +291,7 @@ describe('a loaded Hermes', () => {
       realToolsets: ['terminal'],
       spec: { tools: 'real', toolsets: ['terminal'] },
     };
-    const running = runner.run(spec({ ...real, timeoutMs: 40_000 }), signal);
+    const running = runner.run(spec({ ...real, timeoutMs: 25_000 }), signal);
     await until(
       () => processesIn(slot.root).some((p) => p.command.startsWith('sleep 60317')),
       'the agent starts a process of its own',
