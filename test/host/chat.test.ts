@@ -34,7 +34,7 @@ describe.skipIf(missing !== null)('/karpathy in an interactive chat of the real 
     await vi.waitFor(() => expect(openJobs()).toBe(0), { timeout: 240_000, interval: 500 });
     const screen = await ask(chat, '/karpathy status', '/karpathy approve 1 --apply');
     expect(screen).toContain('Experiment 1 inserts after sentence 3 of SOUL.md, written by shop-proposer');
-    expect(screen).toContain('evidence: KEEP (+100 points, p = 0.031, 5 hidden scenario groups, 1 × each)');
+    expect(screen).toContain('evidence: KEEP (+100 points, p = 0.0078, 7 hidden scenario groups, 1 × each)');
     expect(state()).toBe('proposed');
     expect(shop.soul()).toBe(SOUL);
   });

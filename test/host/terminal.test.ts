@@ -97,19 +97,19 @@ describe.skipIf(missing !== null)('hermes karpathy in a terminal', () => {
     );
     expect(screen).toContain('✓ The profile is set up.');
     expect([profiles(), markers().length]).toEqual([1, 1]);
-    expect(await run('hermes karpathy scenario import suite.yaml')).toContain('6 scenarios added');
+    expect(await run('hermes karpathy scenario import suite.yaml')).toContain('8 scenarios added');
   });
 
   it('Ctrl-C ends an evaluation at once, and work goes on from there', async () => {
     await start(`hermes karpathy propose --insert-after 3 '${SENTENCE}'`);
     // Two slots: with three trials done one pair is complete; the other one, half done, is run again.
-    await shell.waitFor(/evaluating [3-9]\/10/, { timeoutMs: 90_000 });
+    await shell.waitFor(/evaluating [3-9]\/14/, { timeoutMs: 90_000 });
     await shell.keys('C-c');
     expect(await ended(130)).toContain('`hermes karpathy work` resumes it');
     const turns = shop.turns();
     await run('hermes karpathy work');
-    expect(shop.turns() - turns).toBeLessThanOrEqual(8);
-    expect(await run('hermes karpathy status')).toContain('KEEP (+100 points, p = 0.031');
+    expect(shop.turns() - turns).toBeLessThanOrEqual(12);
+    expect(await run('hermes karpathy status')).toContain('KEEP (+100 points, p = 0.0078');
   });
 
   it('approve asks a person: not an agent’s shell, not without a terminal, and no is no', async () => {
