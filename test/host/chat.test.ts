@@ -44,7 +44,7 @@ describe.skipIf(missing !== null)('/karpathy in an interactive chat of the real 
 
     const shown = await ask(chat, '/karpathy show', '/karpathy reject 1');
     expect(shown).toContain(`{+${SENTENCE}+}`);
-    expect(shown).toContain('holdout: 5 scenarios, 5 better, 0 worse, 0 same');
+    expect(shown).toContain('holdout: 7 scenarios, 7 better, 0 worse, 0 same');
     expect(shown).not.toContain('roses');
 
     await ask(chat, '/karpathy approve 1', 'Experiment 1 is approved.');
