@@ -92,7 +92,8 @@ export async function openShop(options: { setUp: boolean }): Promise<Shop> {
         .chats()
         .flatMap(({ messages }) => messages.filter(({ role }) => role === 'user').map((said) => textOf(said))),
     terminal: async (command) => {
-      const env = { ...root.env, NO_COLOR: undefined, PATH: `${dirname(root.install.hermes)}:${root.env.PATH ?? ''}` };
+      // A person at a terminal: nothing that makes programs write for a log.
+      const env = { ...root.env, NO_COLOR: undefined, CI: undefined, PATH: `${dirname(root.install.hermes)}:${root.env.PATH ?? ''}` };
       const terminal = await openTerminal({ command, env, cwd: root.cwd, columns: 100 });
       terminals.push(terminal);
       return terminal;

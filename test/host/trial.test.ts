@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createPromptCheck } from '../../src/hermes/promptCheck.js';
-import { currentInstall } from '../support/hermesInstall.js';
+import { temporaryDirectory } from '../support/context.js';
+import { currentInstall, hermesEnv } from '../support/hermesInstall.js';
 import {
   call,
   fail,
@@ -165,9 +166,10 @@ describe('a trial in the real Hermes', () => {
 });
 
 describe('the host’s own opinion of a text', () => {
+  const env = hermesEnv(temporaryDirectory('karpathy-home-'), temporaryDirectory('karpathy-user-'));
   const check = () => {
     const { python } = currentInstall();
-    return createPromptCheck({ hermes: { command: [], python }, pluginDir: process.cwd(), env: process.env });
+    return createPromptCheck({ hermes: { command: [], python }, pluginDir: process.cwd(), env });
   };
 
   it('is asked of the host', async () => {
@@ -178,7 +180,7 @@ describe('the host’s own opinion of a text', () => {
 
   it('refuses when the host can’t be asked', async () => {
     const hermes = { command: [], python: process.execPath };
-    const broken = createPromptCheck({ hermes, pluginDir: process.cwd(), env: process.env });
+    const broken = createPromptCheck({ hermes, pluginDir: process.cwd(), env });
     await expect(broken(SOUL)).rejects.toMatchObject({ code: 'host_failed' });
   });
 });
