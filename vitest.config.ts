@@ -38,7 +38,7 @@ export default defineConfig({
           globalSetup: ['test/host/globalSetup.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

@@ -101,11 +101,13 @@ const CASES: readonly Case[] = [
 
 /** What another run of the very same trial may change: time, ids, and what the kernel numbers. */
 function normalise(text: string): string {
-  return text
-    // One name for both: the random end of a session's id may be six digits, like the microseconds of a time.
-    .replace(/\d{8}_\d{6}_[0-9a-f]{6}\b/g, '<time or session>')
-    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
-    .replace(/\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?/g, '<time>');
+  return (
+    text
+      // One name for both: the random end of a session's id may be six digits, like the microseconds of a time.
+      .replace(/\d{8}_\d{6}_[0-9a-f]{6}/g, '<time or session>')
+      .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
+      .replace(/\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?/g, '<time>')
+  );
 }
 
 /** Every row of the tables a trial writes; columns that hold a time or an id are named, all others must agree. */
