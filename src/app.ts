@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Actor } from './domain/experiment.js';
 import { KarpathyError } from './errors.js';
-import { createColdRunner } from './evaluation/coldRunner.js';
-import { createWarmRunner } from './evaluation/warmRunner.js';
 import { runnerInUse } from './evaluation/runnerInUse.js';
 import { loadConfig, pathsFor } from './hermes/configYaml.js';
 import { findHermes } from './hermes/hermesCommand.js';
@@ -91,13 +89,17 @@ function contextOf(
     hermes,
     host,
     makeModel: (choice) => createModel(choice, { host, env }),
-    makeRunner: (setup) => {
+    // Loaded with the first trial: most commands run none, and start the sooner.
+    makeRunner: async (setup) => {
       const { prices, runner } = config.config;
       const { slotsDir } = paths;
       const trials = { ...setup, hermes: needHermes(), slotsDir, pluginDir, env, prices };
-      return runnerInUse(runner.kind, process.platform).name === 'cold'
-        ? createColdRunner(trials)
-        : createWarmRunner({ ...trials, log });
+      if (runnerInUse(runner.kind, process.platform).name === 'cold') {
+        const { createColdRunner } = await import('./evaluation/coldRunner.js');
+        return createColdRunner(trials);
+      }
+      const { createWarmRunner } = await import('./evaluation/warmRunner.js');
+      return createWarmRunner({ ...trials, log });
     },
     checkPrompt: (text) => createPromptCheck({ hermes: needHermes(), pluginDir, env, home: profile.home })(text),
     signal: options.signal,

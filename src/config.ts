@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from './errors.js';
 import { problemsOf } from './problems.js';
 import { modelChoiceSchema } from './schemas.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What crosses a boundary is parsed here once; inside, the types are trusted. */
 

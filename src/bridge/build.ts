@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const buildSchema = z.object({ build: z.string(), version: z.string() });
 export type BuildIdentity = z.infer<typeof buildSchema>;

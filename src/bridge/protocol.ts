@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What crosses between the Hermes process and the worker: newline-delimited JSON-RPC 2.0. */
 

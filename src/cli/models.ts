@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { modelChoiceSchema, type ModelChoice } from '../schemas.js';
 
 /** The written forms of a model on the command line. */

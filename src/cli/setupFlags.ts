@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { InitInput } from '../services/initPlan.js';
 import type { OptionSpec } from './command.js';
 import { positiveNumber, wholeNumber } from './inputs.js';

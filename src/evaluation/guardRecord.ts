@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the slot guard wrote about one trial; host/slot_guard/__init__.py is the other side. */
 const eventSchema = z.discriminatedUnion('event', [

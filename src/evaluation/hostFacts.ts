@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '../errors.js';
 import type { HermesCommand } from '../ports.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { describedModel, sameModel } from '../domain/models.js';
 import { KarpathyError } from '../errors.js';
 import type { Completion, LanguageModel, TrialEvidence } from '../ports.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { modelIdentitySchema, scenarioSnapshotSchema, toolPolicySchema } from '../schemas.js';
 
 /** Grows when trials, checks or the judge's instructions change so that old evidence can't be compared with new. */

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HermesCommand } from '../ports.js';
 import { killGroup, tailOf, textOf, withinLimits, type LaidSlot, type RunLimits } from './hermesProcess.js';
 import type { ProcessEnd } from './trialOutcome.js';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '../errors.js';
 import type { HermesCommand, PromptCheck } from '../ports.js';
 

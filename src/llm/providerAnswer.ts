@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '../errors.js';
 import type { Completion, TokenUsage } from '../ports.js';
 import type { ModelIdentity } from '../schemas.js';

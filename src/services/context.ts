@@ -51,7 +51,7 @@ export interface Context {
   readonly hermes: HermesCommand | null;
   readonly host: HostServices | null;
   readonly makeModel: (choice: ModelChoice) => LanguageModel;
-  readonly makeRunner: (setup: RunnerSetup) => TrialRunner;
+  readonly makeRunner: (setup: RunnerSetup) => TrialRunner | Promise<TrialRunner>;
   readonly checkPrompt: (text: string) => Promise<PromptCheck>;
   readonly signal: AbortSignal;
   readonly onProgress: ProgressListener;

@@ -12,6 +12,7 @@ import type { InfraCount, Pair } from '../gate/types.js';
 import { immediate } from '../store/database.js';
 import { endEvalRun, getEvalRun, markRunning, recordJudge, recordRunner, type EvalRunRow } from '../store/evalRuns.js';
 import { listTrials, type TrialRow } from '../store/trials.js';
+import type { TrialRunner } from '../ports.js';
 import type { Context } from './context.js';
 import { evalProgress } from './evalProgress.js';
 import { chargeJudge } from './trialBudget.js';
@@ -51,7 +52,7 @@ export async function withEvalSession<T>(
 ): Promise<T> {
   const row = getEvalRun(ctx.db, options.evalRunId);
   const plan = restorePlan(row);
-  const runner = ctx.makeRunner({
+  const runner = await ctx.makeRunner({
     evalRunId: row.id,
     profileHome: ctx.profile.home,
     profileName: ctx.profile.name,
@@ -89,7 +90,7 @@ interface Open {
 
 function sessionOf(
   ctx: Context,
-  { row, plan, options, judge, runner }: Open & { judge: Judge | null; runner: ReturnType<Context['makeRunner']> },
+  { row, plan, options, judge, runner }: Open & { judge: Judge | null; runner: TrialRunner },
 ): EvalSession {
   const trials = (): TrialRow[] => markOutages(listTrials(ctx.db, row.id), plan.arms);
   const before = trials().length;

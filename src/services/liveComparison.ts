@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '../errors.js';
 import { restorePlan } from '../evaluation/plan.js';
 import { DELETION_MARGIN } from '../gate/deletion.js';

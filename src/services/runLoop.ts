@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { HUMAN_PROPOSER } from '../domain/experiment.js';
 import { isKarpathyError, KarpathyError } from '../errors.js';
 import type { Verdict } from '../gate/types.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ExperimentRow } from '../store/experiments.js';
 
 const figure = z.number().nullable().catch(null);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
 import { getExperiment } from '../store/experiments.js';
 import { getJob, nextQueuedJob, runningJob, type JobKind, type JobRow } from '../store/jobs.js';

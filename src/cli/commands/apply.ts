@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { applyExperiment, requireApplicable } from '../../services/apply.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { appliedText } from '../../text/applied.js';

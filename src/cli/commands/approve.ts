@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { applyExperiment } from '../../services/apply.js';
 import { approve, requireApprovable } from '../../services/approve.js';
 import { ownExperiment } from '../../services/ownExperiment.js';

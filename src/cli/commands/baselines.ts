@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { baselinesView } from '../../services/recordsView.js';
 import { baselinesText } from '../../text/records.js';
 import { command } from '../command.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { bootstrap } from '../../services/bootstrap.js';
 import { findingsText } from '../../text/doctor.js';
 import { initText } from '../../text/init.js';

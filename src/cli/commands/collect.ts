@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { collectMetrics } from '../../services/collect.js';
 import { metricsView } from '../../services/recordsView.js';
 import { metricsText } from '../../text/records.js';

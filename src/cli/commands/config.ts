@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { configView } from '../../services/configView.js';
 import { configText } from '../../text/config.js';
 import { command } from '../command.js';

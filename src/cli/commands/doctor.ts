@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { doctor } from '../../services/doctor.js';
 import { findingsText } from '../../text/doctor.js';
 import { command } from '../command.js';

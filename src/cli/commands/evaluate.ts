@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '../../errors.js';
 import { evaluationJob } from '../../services/evaluationJob.js';
 import { ownExperiment } from '../../services/ownExperiment.js';

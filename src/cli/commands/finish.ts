@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { finish, requireEndedWindow } from '../../services/finish.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { agree } from '../agree.js';

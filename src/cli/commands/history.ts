@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { historyList, historyOf } from '../../services/historyView.js';
 import { historyText, transitionsText } from '../../text/history.js';
 import { command } from '../command.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '../../errors.js';
 import { initProfile } from '../../services/init.js';
 import { planInit, type InitInput } from '../../services/initPlan.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { metricsView } from '../../services/recordsView.js';
 import { metricsText } from '../../text/records.js';
 import { command } from '../command.js';

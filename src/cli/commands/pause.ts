@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { pauseProfile } from '../../services/pause.js';
 import { command } from '../command.js';
 import { reason } from '../inputs.js';

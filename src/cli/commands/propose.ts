@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '../../errors.js';
 import { editFromWritten } from '../../services/personEdit.js';
 import { promptPreview, startProposal } from '../../services/propose.js';

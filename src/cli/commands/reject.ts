@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { reject } from '../../services/reject.js';
 import { command } from '../command.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { requireConflict, resolveConflict } from '../../services/resolve.js';
 import { agree } from '../agree.js';

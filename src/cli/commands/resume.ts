@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { resumeProfile } from '../../services/pause.js';
 import { agree } from '../agree.js';
 import { command } from '../command.js';

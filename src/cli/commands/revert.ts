@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { requireRevertable, revertExperiment } from '../../services/revert.js';
 import { agree } from '../agree.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sentencesView } from '../../services/sentencesView.js';
 import { wrap } from '../../text/look.js';
 import { command } from '../command.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { budgetLimits } from '../../services/budget.js';
 import { show } from '../../services/show.js';
 import { showText } from '../../text/show.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { status } from '../../services/status.js';
 import { statusText } from '../../text/status.js';
 import { command } from '../command.js';

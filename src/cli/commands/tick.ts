@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { tick } from '../../services/tick.js';
 import { command } from '../command.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { enqueue } from '../../services/enqueue.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { requireFullWindow } from '../../services/verify.js';

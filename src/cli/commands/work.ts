@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { status } from '../../services/status.js';
 import { work } from '../../services/work.js';
 import { statusText } from '../../text/status.js';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PLUGIN_NAME } from '../../hermes/paths.js';
 import { listProfiles, pluginPresence } from '../../hermes/profiles.js';
 import { listProfileSections } from '../../hermes/configYaml.js';

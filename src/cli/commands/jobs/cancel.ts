@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cancelJob } from '#src/services/enqueue.js';
 import { jobView } from '#src/services/status.js';
 import { command } from '../../command.js';

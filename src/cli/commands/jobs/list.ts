@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { jobsView } from '#src/services/jobsView.js';
 import { jobsText } from '#src/text/jobs.js';
 import { command } from '../../command.js';

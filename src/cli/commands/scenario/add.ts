@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '#src/errors.js';
 import { parseEntry } from '#src/services/scenarioEntry.js';
 import { addScenario } from '#src/services/scenarios.js';

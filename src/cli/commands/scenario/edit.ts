@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KarpathyError } from '#src/errors.js';
 import { parseEntry } from '#src/services/scenarioEntry.js';
 import { editScenario, showScenario } from '#src/services/scenarios.js';

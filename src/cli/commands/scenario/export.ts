@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { exportScenarios } from '#src/services/scenarios.js';
 import { plural } from '#src/text/figures.js';
 import { command } from '../../command.js';

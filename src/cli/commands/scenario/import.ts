@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { importScenarios } from '#src/services/scenarios.js';
 import { parseScenarioFile } from '#src/services/scenarioYaml.js';
 import { command } from '../../command.js';

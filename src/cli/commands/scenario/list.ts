@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { listSuite } from '#src/services/scenarios.js';
 import { scenariosText } from '#src/text/scenarios.js';
 import { command } from '../../command.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { removeScenario } from '#src/services/scenarios.js';
 import { command } from '../../command.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { showScenario } from '#src/services/scenarios.js';
 import { command } from '../../command.js';
 import { flag } from '../../inputs.js';
