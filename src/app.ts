@@ -12,7 +12,7 @@ import type { Clock, HermesCommand, HostServices, Ids, Logger, ProgressListener 
 import type { Context, Surface } from './services/context.js';
 import type { Opened } from './services/opened.js';
 import { learnedLayer } from './services/requireProfile.js';
-import { openDatabase, type Db } from './store/database.js';
+import { emptyDatabase, openDatabase, type Db } from './store/database.js';
 import { findProfile } from './store/profiles.js';
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -39,6 +39,8 @@ export interface AppOptions {
   readonly log?: Logger;
   readonly clock?: Clock;
   readonly ids?: Ids;
+  /** Leaves the controller DB alone: the context gets an empty one in memory. */
+  readonly withoutDatabase?: boolean;
 }
 
 /**
@@ -49,7 +51,7 @@ export function openContext(options: AppOptions): Opened {
   const profile =
     options.home === undefined ? resolveProfile(options.root, options.profileName) : profileHome(options.home);
   const paths = pathsFor(options.root, options.env);
-  const db = openDatabase(paths.dbPath);
+  const db = options.withoutDatabase === true ? emptyDatabase() : openDatabase(paths.dbPath);
   try {
     const ctx = contextOf(options, { profile, paths, db });
     return { ctx, close: () => void db.close() };

@@ -31,11 +31,14 @@ export async function runCliHere(
   session: Session,
   { argv, cwd }: { argv: readonly string[]; cwd: string },
 ): Promise<number> {
-  const { runCli } = await import('../cli/run.js');
+  const [{ runCli }, { checkedOutput }] = await Promise.all([
+    import('../cli/run.js'),
+    import('../cli/checkedOutput.js'),
+  ]);
   return runCli(argv, {
     open: async (request) => open(session, request),
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout: checkedOutput(process.stdout),
+    stderr: checkedOutput(process.stderr),
     stdin: process.stdin,
     env: session.env,
     isTTY: {
@@ -96,5 +99,6 @@ function open(session: Session, request: OpenRequest & { readonly surface: keyof
     signal: request.signal,
     log: session.log,
     ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
+    ...(request.withoutDatabase === true ? { withoutDatabase: true } : {}),
   });
 }

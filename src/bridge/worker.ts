@@ -121,8 +121,10 @@ function endInOrder(
   // The terminal was closed: what is at work is left in order, and nobody reads what is written there.
   process.on('SIGHUP', onSignal);
   process.stderr.on('error', () => undefined);
-  // The reader of our output went away, as in `hermes karpathy history | head`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // The reader of our output went away, as in `hermes karpathy history | head`. Other faults are the command's to tell.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+  });
   void channel.closed.then(() => {
     stop.abort();
     void Promise.allSettled(running).then(() => process.exit(0));

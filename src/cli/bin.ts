@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { openContext, silentLogger } from '../app.js';
 import { defaultHermesHome, hermesRootOf, profileNameOf } from '../hermes/paths.js';
 import type { Logger } from '../ports.js';
+import { checkedOutput } from './checkedOutput.js';
 import { runCli } from './run.js';
 
 /** The same command line without Hermes in front: models by `base_url` only, trials by the Hermes on PATH. */
@@ -39,9 +40,10 @@ process.exitCode = await runCli(process.argv.slice(2), {
       signal: request.signal,
       log,
       ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
+      ...(request.withoutDatabase === true ? { withoutDatabase: true } : {}),
     }),
-  stdout: process.stdout,
-  stderr: process.stderr,
+  stdout: checkedOutput(process.stdout),
+  stderr: checkedOutput(process.stderr),
   stdin: process.stdin,
   env: process.env,
   isTTY: {

@@ -55,6 +55,8 @@ export interface CommandSpec {
   readonly isDefault?: boolean;
   /** Runs without the usual preparation of a command (reconciling, counting sessions). */
   readonly bare?: boolean;
+  /** Works on the controller DB itself, which may be damaged: it gets a context without it. */
+  readonly withoutDatabase?: boolean;
   readonly input: z.ZodType;
   run(session: Session, input: never): Promise<Answer>;
 }

@@ -5,6 +5,8 @@ import type { Asker } from './ask.js';
 export interface Output {
   write(text: string): unknown;
   readonly columns?: number | undefined;
+  /** Waits until what was written has arrived. @throws KarpathyError `io` when it did not */
+  flush?(): Promise<void>;
 }
 
 export interface CliOpenRequest extends OpenRequest {

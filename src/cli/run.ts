@@ -26,6 +26,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     const call = parseArgv(argv, { specs: await commandsFor(argv), io });
     if (call.kind === 'print') {
       io.stdout.write(globals.json ? `${JSON.stringify({ [call.what]: call.text.trim() })}\n` : call.text);
+      await io.stdout.flush?.();
       return 0;
     }
     const profileKnown = (own: Look) => void (look = own);
@@ -60,6 +61,7 @@ async function perform(call: Extract<Call, { kind: 'run' }>, performing: Perform
     onProgress: progress.listen,
     signal,
     surface: spec.surface ?? 'cli',
+    ...(spec.withoutDatabase === true ? { withoutDatabase: true } : {}),
   });
   try {
     const own = lookFor(look, { io, profile: opened.ctx.profile.name });
@@ -85,6 +87,7 @@ async function perform(call: Extract<Call, { kind: 'run' }>, performing: Perform
     if (asked) io.stderr.write('\n');
     if (!json) for (const note of notes) io.stderr.write(`${look.colors.yellow('!')} ${note}\n`);
     io.stdout.write(render(answer, { session, json }));
+    await io.stdout.flush?.();
     if (signal.aborted) throw new KarpathyError('interrupted', 'Interrupted.');
     return answer.exitCode ?? 0;
   } finally {

@@ -9,6 +9,8 @@ export interface OpenRequest {
   readonly interactive: boolean;
   readonly onProgress?: ProgressListener;
   readonly signal: AbortSignal;
+  /** The command works on the controller DB itself, which may be damaged: the context gets an empty one. */
+  readonly withoutDatabase?: boolean;
 }
 
 /** A context and the duty to close it. */

@@ -130,6 +130,16 @@ export function uncommittedFileOperations(db: Db, finishedBefore: number): FileO
     .map(operationRow);
 }
 
+/** What was ended for a process that died, of all profiles, newest first. */
+export function reconciledFileOperations(db: Db, limit: number): FileOperationRow[] {
+  return db
+    .prepare(
+      `SELECT ${COLUMNS} FROM file_operations WHERE reconciled_at IS NOT NULL ORDER BY reconciled_at DESC LIMIT ?`,
+    )
+    .all(limit)
+    .map(operationRow);
+}
+
 /** All operations of an experiment, oldest first. */
 export function listFileOperations(db: Db, experimentId: number): FileOperationRow[] {
   return db

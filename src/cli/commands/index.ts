@@ -40,6 +40,8 @@ const LOADERS: Readonly<Record<string, () => Promise<CommandSpec[]>>> = {
   run: async () => [(await import('./run.js')).runCommand],
   work: async () => [(await import('./work.js')).workCommand],
   tick: async () => [(await import('./tick.js')).tickCommand],
+  backup: async () => [(await import('./backup.js')).backupCommand],
+  restore: async () => [(await import('./restore.js')).restoreCommand],
   collect: async () => [(await import('./collect.js')).collectCommand],
   jobs: async () => [
     (await import('./jobs/list.js')).jobsListCommand,

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { copyDatabase, requireIntact, type Copied } from '../store/backup.js';
+import { openDatabase } from '../store/database.js';
+import { restoreDatabase, type Restored } from '../store/restore.js';
+import { requirePerson } from './authority.js';
+import type { Context } from './context.js';
+import { refreshMarkers } from './markers.js';
+
+/**
+ * Copies the controller DB of all profiles into a new file, by default in the data directory. A damaged DB is not
+ * backed up: the copy would pass for a good one.
+ * @throws KarpathyError `db_corrupt`; `bad_usage` when the file exists; `io`
+ */
+export function backup(ctx: Context, options: { readonly toFile?: string } = {}): Copied {
+  requireIntact(ctx.db, ctx.paths.dbPath);
+  return copyDatabase(ctx.db, options.toFile ?? join(ctx.paths.backupsDir, `${stamp(ctx)}.db`));
+}
+
+/**
+ * Puts a backup in the place of the controller DB of all profiles and keeps what was there beside it. The target
+ * files of the profiles stay as they are. Works where the DB is damaged or gone: `ctx.db` is not used.
+ * @throws KarpathyError `needs_person`; `bad_usage`, `db_corrupt`, `db_newer` when the backup can't be used; `busy`
+ *   while a job runs; `db_busy`, `io`. Nothing is changed then.
+ */
+export function restore(ctx: Context, file: string): Restored {
+  requirePerson(ctx, 'replacing the controller DB');
+  const { paths } = ctx;
+  const restored = restoreDatabase(paths.dbPath, file, { keepAs: `${paths.dbPath}.replaced-${stamp(ctx)}` });
+  const db = openDatabase(paths.dbPath);
+  try {
+    refreshMarkers({ db, paths });
+  } finally {
+    db.close();
+  }
+  return restored;
+}
+
+/** `2026-01-05T12-00-00-000Z`: sorts by time and is a file name everywhere. */
+function stamp(ctx: Context): string {
+  return new Date(ctx.clock.now()).toISOString().replaceAll(/[:.]/g, '-');
+}
