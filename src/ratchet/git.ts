@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { openGit, GitCommandError, type Git } from './gitCommand.js';
 
 /** The target as its repository sees it. */
@@ -46,7 +45,8 @@ export async function inspectInGit(path: string, env: Readonly<NodeJS.ProcessEnv
   }
 }
 
-async function inspect(path: string, git: Git): Promise<Inspection> {
+/** The same with git's own failures thrown. */
+export async function inspect(path: string, git: Git): Promise<Inspection> {
   const inside = await git.run(['rev-parse', '--is-inside-work-tree', '--is-bare-repository'], { accept: [128] });
   if (inside.exitCode !== 0) {
     const notARepository = /not a git repository/i.test(inside.stderr);
@@ -64,7 +64,8 @@ async function inspect(path: string, git: Git): Promise<Inspection> {
   const headSha = await readOid(git, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
   const headBlob =
     headSha === null ? null : await readOid(git, ['rev-parse', '--verify', '--quiet', `HEAD:${relpath}`]);
-  const fileBlob = existsSync(path) ? await readOid(git, ['hash-object', '--', basename(path)]) : null;
+  const stored = existsSync(path) ? await git.run(['hash-object', '--', basename(path)], { accept: [1, 128] }) : null;
+  const fileBlob = stored?.exitCode === 0 ? stored.stdout.trim() : null;
   const indexBlob = index?.blob ?? null;
   return {
     tree: {
@@ -75,27 +76,41 @@ async function inspect(path: string, git: Git): Promise<Inspection> {
       indexBlob,
       fileBlob,
       dirty: headBlob === null || headBlob !== indexBlob || indexBlob !== fileBlob,
-      blocked: await blockedReason(git, { path, gitDir, headSha, index }),
+      // A filter of .gitattributes that fails, most likely.
+      blocked:
+        stored !== null && stored.exitCode !== 0
+          ? `git cannot store the target: ${lastLine(stored.stderr)}`
+          : await blockedReason(git, { path, gitDir, headSha, index }),
     },
     reason: null,
   };
 }
 
-interface IndexEntry {
+export interface IndexEntry {
+  /** Octal, as in `100644`. */
+  readonly mode: string;
   readonly blob: string;
   /** `H` normal, `S` skip-worktree, lower case assume-unchanged, as `git ls-files -v` prints it. */
   readonly tag: string;
 }
 
-async function indexEntry(git: Git, path: string): Promise<IndexEntry | null> {
-  const { stdout } = await git.run(['ls-files', '--stage', '-v', '-z', '--', `:(literal)${basename(path)}`]);
-  const found = /^(\S) \d+ ([0-9a-f]+) \d\t/.exec(stdout);
-  return found === null ? null : { tag: found[1] ?? '', blob: found[2] ?? '' };
+export async function indexEntry(git: Git, path: string): Promise<IndexEntry | null> {
+  // Else git takes a file that lies outside the sparse checkout for one that belongs into it.
+  const asWritten = ['-c', 'sparse.expectFilesOutsideOfPatterns=true'];
+  const { stdout } = await git.run([...asWritten, 'ls-files', '--stage', '-v', '-z', '--', literal(path)]);
+  const found = /^(\S) (\d+) ([0-9a-f]+) \d\t/.exec(stdout);
+  return found === null ? null : { tag: found[1] ?? '', mode: found[2] ?? '', blob: found[3] ?? '' };
 }
 
-async function readOid(git: Git, args: readonly string[]): Promise<string | null> {
+/** The object id a command prints; null when it ends with 1 or 128. */
+export async function readOid(git: Git, args: readonly string[]): Promise<string | null> {
   const { stdout, exitCode } = await git.run(args, { accept: [1, 128] });
   return exitCode === 0 ? stdout.trim() : null;
+}
+
+/** The target as a pathspec that means nothing else, from its own directory. */
+export function literal(path: string): string {
+  return `:(literal)${basename(path)}`;
 }
 
 async function blockedReason(
@@ -121,112 +136,16 @@ async function blockedReason(
   return null;
 }
 
-export interface CommitRequest {
-  /** Real path of the target. */
-  readonly path: string;
-  /** Top of the work tree and the target's blob before the operation. */
-  readonly root: string;
-  readonly priorBlob: string | null;
-  readonly experimentId: number;
-  readonly operation: 'apply' | 'revert' | 'restore';
-  /** The profile's label. */
-  readonly profile: string;
-}
-
-export type CommitResult =
-  | { readonly phase: 'committed'; readonly commitSha: string; readonly reason: string | null }
-  | { readonly phase: 'skipped' | 'failed'; readonly commitSha: null; readonly reason: string };
-
-const skipped = (reason: string): CommitResult => ({ phase: 'skipped', commitSha: null, reason });
-
-/** The last mutation asked for in each work tree: git's own locks make parallel ones fail. */
-const queues = new Map<string, Promise<unknown>>();
-
-/**
- * Commits exactly the target, hooks and signing included, or says why not. Never throws. A commit on a detached HEAD
- * is made: that is where the person works. One that was made but never recorded is found again by its trailers.
- */
-export function commitTarget(request: CommitRequest, env: Readonly<NodeJS.ProcessEnv>): Promise<CommitResult> {
-  const mine = (queues.get(request.root) ?? Promise.resolve()).then(() =>
-    commit(request, openGit(dirname(request.path), env)).catch((error: unknown): CommitResult => ({
-      phase: 'failed',
-      commitSha: null,
-      reason: gitReason(error),
-    })),
-  );
-  queues.set(request.root, mine);
-  return mine;
-}
-
-async function commit(request: CommitRequest, git: Git): Promise<CommitResult> {
-  const { tree, reason } = await inspect(request.path, git);
-  if (tree === null) return skipped(reason);
-  const earlier = await findCommit(request, { git, tree });
-  if (earlier !== null) return { phase: 'committed', commitSha: earlier, reason: null };
-  if (tree.blocked !== null) return skipped(tree.blocked);
-  if (tree.fileBlob === tree.headBlob) return skipped('git sees no difference from the last commit');
-  if (tree.headBlob !== request.priorBlob || tree.indexBlob !== tree.headBlob) {
-    return skipped('the target was staged or committed by somebody else meanwhile');
-  }
-  const message = [
-    `Karpathy: ${request.operation} experiment ${request.experimentId} (profile ${request.profile})`,
-    trailers(request).join('\n'),
-  ].join('\n\n');
-  const target = `:(literal)${basename(request.path)}`;
-  await whenUnlocked(() => git.run(['commit', '--quiet', '--only', '-m', message, '--', target]));
-  const commitSha = (await git.run(['rev-parse', 'HEAD'])).stdout.trim();
-  const committed = await readOid(git, ['rev-parse', '--verify', '--quiet', `HEAD:${tree.relpath}`]);
-  const rewritten = committed === tree.fileBlob ? null : 'a hook or filter changed the target in the commit';
-  return { phase: 'committed', commitSha, reason: rewritten };
-}
-
-function trailers(request: CommitRequest): readonly string[] {
-  return [
-    `Karpathy-Experiment: ${request.experimentId}`,
-    `Karpathy-Operation: ${request.operation}`,
-    `Karpathy-Profile: ${request.profile}`,
-  ];
-}
-
-/** A commit of this very operation, when another process made it or this one died before recording it. */
-async function findCommit(request: CommitRequest, at: { git: Git; tree: TargetInGit }): Promise<string | null> {
-  if (at.tree.headSha === null || at.tree.fileBlob !== at.tree.headBlob) return null;
-  const patterns = trailers(request).map((trailer) => `--grep=${trailer}`);
-  const { stdout } = await at.git.run([
-    'log',
-    '--max-count=1',
-    '--format=%H',
-    '--fixed-strings',
-    '--all-match',
-    ...patterns,
-    'HEAD',
-    '--',
-    `:(literal)${basename(request.path)}`,
-  ]);
-  const sha = stdout.trim();
-  if (sha === '') return null;
-  const blob = await readOid(at.git, ['rev-parse', '--verify', '--quiet', `${sha}:${at.tree.relpath}`]);
-  return blob === at.tree.headBlob ? sha : null;
-}
-
-/** Another git process may hold a lock for a moment; five tries in about three seconds, then its error stands. */
-async function whenUnlocked<T>(mutation: () => Promise<T>): Promise<T> {
-  for (let wait = 100; ; wait *= 2) {
-    try {
-      return await mutation();
-    } catch (error) {
-      if (!(error instanceof GitCommandError) || !/\.lock'?: File exists/.test(error.stderr) || wait > 1600)
-        throw error;
-      await delay(wait);
-    }
-  }
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.slice(0, 300) ?? '';
 }
 
 function firstLine(text: string): string {
   return text.trim().split('\n')[0]?.slice(0, 300) ?? '';
 }
 
-function gitReason(error: unknown): string {
+/** What went wrong, in git's own words where it has some. */
+export function gitReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const said = error instanceof GitCommandError ? error.stderr : '';
   if (/spawn \S+ ENOENT/.test(`${message}\n${said}`)) return 'git is not installed';

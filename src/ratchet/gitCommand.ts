@@ -22,6 +22,8 @@ export interface GitResult {
 
 /** The one door to git. */
 export interface Git {
+  /** What it was opened with. */
+  readonly env: Readonly<NodeJS.ProcessEnv>;
   /**
    * Runs git in the directory it was opened for. Exit code 0 and those of `accept` are results.
    * @throws GitCommandError on any other exit code, a signal, or when git is not there
@@ -42,12 +44,18 @@ function cleaned(env: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
   return { ...Object.fromEntries(kept), LC_ALL: 'C' };
 }
 
-export function openGit(directory: string, env: Readonly<NodeJS.ProcessEnv>): Git {
+/** `silenceMs`: a command that prints nothing for that long is ended. */
+export function openGit(
+  directory: string,
+  env: Readonly<NodeJS.ProcessEnv>,
+  options: { readonly silenceMs?: number } = {},
+): Git {
+  const silenceMs = options.silenceMs ?? SILENCE_MS;
   const git = simpleGit({
     baseDir: directory,
     maxConcurrentProcesses: 1,
     trimmed: false,
-    timeout: { block: SILENCE_MS },
+    timeout: { block: silenceMs },
     // Our arguments are our own. The alternative sets a variable in git's environment that breaks people's hooks.
     unsafe: { allowAbbreviatedOptions: true },
     // By default a command that fails quietly counts as a success.
@@ -55,7 +63,9 @@ export function openGit(directory: string, env: Readonly<NodeJS.ProcessEnv>): Gi
       if (error === undefined && result.exitCode === 0) return undefined;
       const stdout = Buffer.concat(result.stdOut).toString();
       const stderr = Buffer.concat(result.stdErr).toString();
-      const text = error instanceof Error ? error.message : stderr.trim();
+      const said = error instanceof Error ? error.message : stderr.trim();
+      const silent = said.includes('block timeout reached');
+      const text = silent ? `git said nothing for ${silenceMs / 1000} s and was ended` : said;
       return new GitCommandError(
         text || `git ended with exit code ${result.exitCode}`,
         result.exitCode,
@@ -65,6 +75,7 @@ export function openGit(directory: string, env: Readonly<NodeJS.ProcessEnv>): Gi
     },
   }).env(cleaned(env));
   return {
+    env,
     async run(args, options = {}) {
       try {
         return { stdout: await git.raw([...args]), stderr: '', exitCode: 0 };

@@ -12,7 +12,7 @@ export async function commitOperation(ctx: Context, operation: FileOperationRow)
   if (operation.phase !== 'done') return;
   const { git } = operation.transition;
   const experiment = getExperiment(ctx.db, operation.experimentId);
-  const { commitTarget } = await import('../ratchet/git.js');
+  const { commitTarget } = await import('../ratchet/gitCommit.js');
   const result =
     operation.gitPhase !== 'pending' || git === null
       ? ({ phase: 'skipped', commitSha: null, reason: operation.gitReason ?? 'not in a git work tree' } as const)
