@@ -118,6 +118,7 @@ CREATE TABLE experiments (
 CREATE UNIQUE INDEX experiments_one_in_flight ON experiments (profile_id)
   WHERE state IN ('proposed', 'approved', 'live');
 CREATE INDEX experiments_by_edit ON experiments (profile_id, edit_key);
+CREATE INDEX experiments_by_apply ON experiments (profile_id, applied_at) WHERE applied_at IS NOT NULL;
 
 CREATE TABLE experiment_state_transitions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -300,6 +301,9 @@ CREATE TABLE spool_events (
   ingested_at INTEGER NOT NULL
 ) STRICT;
 
+-- Events are kept as long as a spool file that holds them might be read again.
+CREATE INDEX spool_events_by_ingest ON spool_events (ingested_at);
+
 CREATE TABLE spool_quarantine (
   id INTEGER PRIMARY KEY,
   file TEXT NOT NULL,
@@ -320,6 +324,7 @@ CREATE TABLE session_tags (
   started_at INTEGER NOT NULL,
   started_turns INTEGER NOT NULL DEFAULT 0,
   completed_turns INTEGER NOT NULL DEFAULT 0,
+  background_turns INTEGER NOT NULL DEFAULT 0,         -- the host's own review of the conversation
   platform TEXT,
   model TEXT,
   excluded_reason TEXT,                                -- background_review, trial, subagent, cron ...; null = counts
@@ -331,6 +336,27 @@ CREATE TABLE session_tags (
 CREATE INDEX session_tags_by_start ON session_tags (profile_id, started_at);
 CREATE INDEX session_tags_by_turn ON session_tags (profile_id, last_turn_at);
 
+-- What the host's state.db says of a session; null = that host does not store it, or the session is not there.
+CREATE TABLE session_usage (
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  session_id TEXT NOT NULL,
+  found INTEGER NOT NULL CHECK (found IN (0, 1)),      -- 0 = state.db was read and has no such session
+  source TEXT,
+  continues TEXT CHECK (continues IN ('compression', 'branch')),
+  end_reason TEXT,
+  ended_at INTEGER,
+  duration_ms INTEGER,
+  api_calls INTEGER,
+  input_tokens INTEGER,
+  output_tokens INTEGER,
+  cost_usd REAL,
+  turns_unanswered INTEGER,
+  tool_calls INTEGER,
+  tool_errors INTEGER,
+  read_at INTEGER NOT NULL,
+  PRIMARY KEY (profile_id, session_id)
+) STRICT, WITHOUT ROWID;
+
 -- What agent.log said under a session's tag; its own table, so that the log may be read before the hook's event.
 CREATE TABLE session_log_counts (
   profile_id INTEGER NOT NULL REFERENCES profiles (id),
@@ -338,6 +364,9 @@ CREATE TABLE session_log_counts (
   errors INTEGER NOT NULL DEFAULT 0,
   warnings INTEGER NOT NULL DEFAULT 0,
   retries INTEGER NOT NULL DEFAULT 0,
+  failed_calls INTEGER NOT NULL DEFAULT 0,             -- of the model, each attempt
+  interrupted_turns INTEGER NOT NULL DEFAULT 0,        -- stopped by the person
+  interrupted_unanswered INTEGER NOT NULL DEFAULT 0,   -- of those, the ones without any text of the model
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (profile_id, session_id)
 ) STRICT, WITHOUT ROWID;
@@ -369,17 +398,27 @@ CREATE TABLE metrics_snapshots (
   sessions_completed INTEGER,
   turns_started INTEGER,
   turns_completed INTEGER,
+  sessions_measured INTEGER,                   -- of the started ones, those that state.db has
+  sessions_priced INTEGER,                     -- of the started ones, those with a known cost
+  sessions_logged INTEGER,                     -- of the started ones, those that agent.log speaks of
   turns_failed INTEGER,
+  turns_interrupted INTEGER,
+  background_turns INTEGER,
   errors INTEGER,
   warnings INTEGER,
   retries INTEGER,
+  failed_calls INTEGER,
   api_calls INTEGER,
   tool_calls INTEGER,
   tool_errors INTEGER,
   input_tokens INTEGER,
   output_tokens INTEGER,
   cost_usd REAL,
-  excluded TEXT CHECK (excluded IS NULL OR json_valid(excluded)),
+  duration_ms INTEGER,
+  excluded TEXT CHECK (excluded IS NULL OR json_valid(excluded)),   -- sessions by the reason they don't count for
+  surfaces TEXT CHECK (surfaces IS NULL OR json_valid(surfaces)),   -- sessions that count, by where they were held
+  continued TEXT CHECK (continued IS NULL OR json_valid(continued)), -- by how they took over another session
+  end_reasons TEXT CHECK (end_reasons IS NULL OR json_valid(end_reasons)),
   CHECK (window_ended_at >= window_started_at),
   CHECK (to_offset IS NULL OR from_offset IS NULL OR to_offset >= from_offset)
 ) STRICT;

@@ -1,5 +1,9 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { eachUsage, type HostUsage } from './hostUsage.js';
+import { columnsOf, jsonKey, milliseconds } from './stateColumns.js';
+
+export type { HostUsage } from './hostUsage.js';
 
 /** A session as the host stored it. Times are milliseconds since the epoch. */
 export interface HostSession {
@@ -8,27 +12,19 @@ export interface HostSession {
   readonly parentSessionId: string | null;
   /** Sources of the sessions it continues or was split from, nearest first. */
   readonly ancestorSources: readonly string[];
+  /** Its record names the session that delegated to it; the host marks so whatever its source says. */
+  readonly delegated: boolean;
   readonly systemPrompt: string | null;
   readonly startedAt: number | null;
   readonly endedAt: number | null;
-}
-
-/** What the sessions used. `null` = this host does not store it. */
-export interface HostUsage {
-  readonly apiCalls: number | null;
-  readonly toolCalls: number | null;
-  readonly toolErrors: number | null;
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  /** USD; null as well when the host knew no price for any call. */
-  readonly costUsd: number | null;
 }
 
 /** Read access to one profile's state.db, tolerant of the host's versions. */
 export interface StateDb {
   /** Visits the stored sessions among `ids`, one at a time, so that long prompts do not pile up. */
   eachSession(ids: readonly string[], visit: (session: HostSession) => void): void;
-  usage(ids: readonly string[]): HostUsage;
+  /** Visits what each stored session among `ids` used; `now` in milliseconds tells whether its last turn is over. */
+  eachUsage(ids: readonly string[], now: number, visit: (usage: HostUsage) => void): void;
 }
 
 export type StateDbRead<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
@@ -58,17 +54,15 @@ function reasonOf(error: unknown): string {
   return `state.db: ${error instanceof Error ? error.message : String(error)}`;
 }
 
-function columnsOf(db: Database.Database, table: string): ReadonlySet<string> {
-  return new Set((db.pragma(`table_info(${table})`) as { name: string }[]).map((column) => column.name));
-}
-
 function stateDb(db: Database.Database): StateDb {
   const sessions = columnsOf(db, 'sessions');
   return {
     eachSession: (ids, visit) => {
       if (sessions.has('id')) eachSession(db, sessions, { ids, visit });
     },
-    usage: (ids) => ({ ...modelUsage(db, ids), ...toolUsage(db, sessions, ids) }),
+    eachUsage: (ids, now, visit) => {
+      if (sessions.has('id')) eachUsage(db, { ids, now, visit });
+    },
   };
 }
 
@@ -76,6 +70,7 @@ interface StoredSession {
   id: string;
   source: string | null;
   parent: string | null;
+  delegated: 0 | 1;
   prompt: string | null;
   startedAt: number | null;
   endedAt: number | null;
@@ -90,7 +85,7 @@ function eachSession(
   const rows = db
     .prepare<[string], StoredSession>(
       `SELECT s.id, ${column('source')} AS source, ${column('parent_session_id')} AS parent,
-         ${promptColumn(db, columns)} AS prompt, ${column('started_at')} AS startedAt, ${column('ended_at')} AS endedAt
+         ${jsonKey(columns, '_delegate_from')} AS delegated, ${promptColumn(db, columns)} AS prompt, ${column('started_at')} AS startedAt, ${column('ended_at')} AS endedAt
        FROM sessions AS s WHERE s.id IN (SELECT value FROM json_each(?))`,
     )
     .iterate(JSON.stringify(ids));
@@ -102,6 +97,7 @@ function eachSession(
       source: row.source,
       parentSessionId: row.parent,
       ancestorSources: row.parent === null || ancestors === null ? [] : ancestors(row.parent),
+      delegated: row.delegated === 1,
       systemPrompt: row.prompt,
       startedAt: milliseconds(row.startedAt),
       endedAt: milliseconds(row.endedAt),
@@ -130,85 +126,4 @@ function ancestorQuery(db: Database.Database, columns: ReadonlySet<string>): ((p
     )
     .pluck();
   return (parentId) => query.all(parentId);
-}
-
-/** The host stores seconds with a fraction. */
-function milliseconds(seconds: number | null): number | null {
-  return seconds === null ? null : Math.round(seconds * 1000);
-}
-
-const NO_MODEL_USAGE = { apiCalls: null, inputTokens: null, outputTokens: null, costUsd: null };
-
-/** Every model call, also those for titles and compression: the table has one row per session, model and task. */
-function modelUsage(db: Database.Database, ids: readonly string[]): typeof NO_MODEL_USAGE | ModelUsage {
-  const columns = columnsOf(db, 'session_model_usage');
-  const needed = ['session_id', 'api_call_count', 'input_tokens', 'output_tokens', 'estimated_cost_usd'];
-  if (!needed.every((name) => columns.has(name))) return NO_MODEL_USAGE;
-  const actual = columns.has('actual_cost_usd') ? 'nullif(actual_cost_usd, 0)' : 'NULL';
-  const cached = ['cache_read_tokens', 'cache_write_tokens'].filter((name) => columns.has(name));
-  const priced = columns.has('cost_status') ? "coalesce(cost_status, '') NOT IN ('', 'unknown')" : '0';
-  return db
-    .prepare(
-      `SELECT coalesce(sum(api_call_count), 0) AS apiCalls,
-         coalesce(sum(input_tokens${cached.map((name) => ` + ${name}`).join('')}), 0) AS inputTokens,
-         coalesce(sum(output_tokens), 0) AS outputTokens,
-         sum(coalesce(${actual}, nullif(estimated_cost_usd, 0), CASE WHEN ${priced} THEN 0 END)) AS costUsd
-       FROM session_model_usage WHERE session_id IN (SELECT value FROM json_each(?))`,
-    )
-    .get(JSON.stringify(ids)) as ModelUsage;
-}
-
-interface ModelUsage {
-  apiCalls: number;
-  inputTokens: number;
-  outputTokens: number;
-  costUsd: number | null;
-}
-
-function toolUsage(
-  db: Database.Database,
-  sessions: ReadonlySet<string>,
-  ids: readonly string[],
-): { toolCalls: number | null; toolErrors: number | null } {
-  const calls = sessions.has('tool_call_count')
-    ? (db
-        .prepare(`SELECT coalesce(sum(tool_call_count), 0) FROM sessions WHERE id IN (SELECT value FROM json_each(?))`)
-        .pluck()
-        .get(JSON.stringify(ids)) as number)
-    : null;
-  return { toolCalls: calls, toolErrors: toolErrors(db, ids) };
-}
-
-function toolErrors(db: Database.Database, ids: readonly string[]): number | null {
-  const columns = columnsOf(db, 'messages');
-  if (!['session_id', 'role', 'tool_name', 'content'].every((name) => columns.has(name))) return null;
-  const results = db
-    .prepare<[string], { tool: string | null; content: string | null }>(
-      `SELECT tool_name AS tool, content FROM messages
-       WHERE role = 'tool' AND session_id IN (SELECT value FROM json_each(?))`,
-    )
-    .iterate(JSON.stringify(ids));
-  let failed = 0;
-  for (const { tool, content } of results) if (content !== null && toolFailed(tool ?? '', content)) failed++;
-  return failed;
-}
-
-/** A tool result that reports a failure: a non-zero exit code of the terminal, or an error in the answer. */
-export function toolFailed(tool: string, content: string): boolean {
-  const answer = jsonObject(content);
-  if (tool === 'terminal') {
-    const exitCode = answer?.exit_code;
-    return exitCode !== undefined && exitCode !== null && exitCode !== 0;
-  }
-  if (answer !== null) return Boolean(answer.error) || answer.success === false;
-  return content.startsWith('Error');
-}
-
-function jsonObject(text: string): Record<string, unknown> | null {
-  if (!text.trimStart().startsWith('{')) return null;
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return null;
-  }
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { TagState } from '../domain/sessionTag.js';
 import type { SpoolHookEvent } from '../schemas.js';
-import { excludedBySource, nextTag, type TagFacts, type TagState } from './tagging.js';
+import { excludedBySource, nextTag, type TagFacts } from './tagging.js';
 
 function event(over: Partial<SpoolHookEvent> = {}): SpoolHookEvent {
   return {
@@ -36,7 +37,12 @@ describe('nextTag', () => {
 
   it('does not count a background review, nor lets it hide the conversation it reviews', () => {
     const review = event({ write_origin: 'background_review', at: 2000 });
-    expect(fold([review])).toMatchObject({ excludedReason: 'background_review', startedTurns: 0, lastTurnAt: null });
+    expect(fold([review])).toMatchObject({
+      excludedReason: 'background_review',
+      startedTurns: 0,
+      lastTurnAt: null,
+      backgroundTurns: 1,
+    });
     const both = { excludedReason: null, startedTurns: 1, lastTurnAt: 1000 };
     expect(fold([review, event()])).toMatchObject(both);
     expect(fold([event(), review])).toMatchObject(both);
@@ -85,10 +91,17 @@ describe('nextTag', () => {
 });
 
 describe('excludedBySource', () => {
+  const why = (source: string | null, ancestorSources: string[] = [], delegated = false) =>
+    excludedBySource({ source, ancestorSources, delegated });
+
   it('follows the sessions a session was split from', () => {
-    expect(excludedBySource({ source: 'cli', ancestorSources: [] })).toBeNull();
-    expect(excludedBySource({ source: 'cli', ancestorSources: ['cli', 'cron'] })).toBe('cron');
-    expect(excludedBySource({ source: 'tool', ancestorSources: [] })).toBe('tool');
-    expect(excludedBySource({ source: null, ancestorSources: [] })).toBeNull();
+    expect(why('cli')).toBeNull();
+    expect(why('cli', ['cli', 'cron'])).toBe('cron');
+    expect(why('tool')).toBe('tool');
+    expect(why(null)).toBeNull();
+  });
+
+  it('knows a subagent under a source of its own', () => {
+    expect(why('telegram', [], true)).toBe('subagent');
   });
 });

@@ -1,18 +1,6 @@
+import type { TagState } from '../domain/sessionTag.js';
 import type { SpoolHookEvent } from '../schemas.js';
 import type { HostSession } from './stateDb.js';
-
-/** A session as the events so far tell it. Times in milliseconds since the epoch. */
-export interface TagState {
-  readonly parentSessionId: string | null;
-  readonly contentSha256: string | null;
-  readonly startedAt: number;
-  readonly startedTurns: number;
-  readonly completedTurns: number;
-  readonly platform: string | null;
-  readonly model: string | null;
-  readonly excludedReason: string | null;
-  readonly lastTurnAt: number | null;
-}
 
 /** What the host's own store adds; null when it could not be read. */
 export interface TagFacts {
@@ -31,7 +19,10 @@ const EXCLUDED_SOURCES = new Set(['subagent', 'cron', 'tool']);
  * Why the host's record says a session never counts; null when it does. A session that was split from another by
  * compression loses its own mark, so the sessions before it decide as well.
  */
-export function excludedBySource(session: Pick<HostSession, 'source' | 'ancestorSources'>): string | null {
+export function excludedBySource(
+  session: Pick<HostSession, 'source' | 'ancestorSources' | 'delegated'>,
+): string | null {
+  if (session.delegated) return 'subagent';
   return [session.source, ...session.ancestorSources].find((s) => s !== null && EXCLUDED_SOURCES.has(s)) ?? null;
 }
 
@@ -46,7 +37,8 @@ function excludedByEvent(event: SpoolHookEvent): string | null {
  */
 export function nextTag(tag: TagState | null, event: SpoolHookEvent, facts: TagFacts | null): TagState {
   const background = event.write_origin === BACKGROUND_REVIEW;
-  if (background && tag !== null) return tag;
+  const reviewed = (tag?.backgroundTurns ?? 0) + Number(background && event.hook === 'pre_llm_call');
+  if (background && tag !== null) return { ...tag, backgroundTurns: reviewed };
   const turn = background ? { startedTurns: 0, completedTurns: 0 } : turnsOf(event);
   const excluded = excludedByEvent(event) ?? facts?.excludedReason ?? null;
   const earlier = tag?.excludedReason === BACKGROUND_REVIEW ? null : (tag?.excludedReason ?? null);
@@ -56,6 +48,7 @@ export function nextTag(tag: TagState | null, event: SpoolHookEvent, facts: TagF
     startedAt: tag === null ? startOf(event, facts) : Math.min(tag.startedAt, event.at),
     startedTurns: (tag?.startedTurns ?? 0) + turn.startedTurns,
     completedTurns: (tag?.completedTurns ?? 0) + turn.completedTurns,
+    backgroundTurns: reviewed,
     platform: event.platform ?? tag?.platform ?? null,
     model: event.model ?? tag?.model ?? null,
     excludedReason: excluded ?? earlier ?? (background ? BACKGROUND_REVIEW : null),

@@ -1,23 +1,24 @@
-import { readAgentLog, type LogRead } from '../metrics/agentLog.js';
-import { readStateDb, type HostUsage } from '../metrics/stateDb.js';
+import { readAgentLog, type LogRead } from '../metrics/logFiles.js';
 import { immediate } from '../store/database.js';
 import {
   addLogCounts,
   dropLogCursors,
   findSnapshot,
+  groupSessions,
   lastCapturedAt,
   logCursors,
   saveLogCursor,
   saveSnapshot,
-  sumLogCounts,
+  sumSessions,
   type MetricsFigures,
   type MetricsSnapshot,
   type WindowKind,
 } from '../store/metrics.js';
 import type { ProfileRow } from '../store/profiles.js';
-import { daysTouchedSince, sessionTagsStarted } from '../store/sessionTags.js';
+import { daysTouchedSince } from '../store/sessionTags.js';
 import type { Context } from './context.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
+import { measureSessions } from './measureSessions.js';
 import { requireProfile } from './requireProfile.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -46,6 +47,7 @@ export function collectMetrics(ctx: Context, window?: MetricsWindow): CollectRes
   const profile = requireProfile(ctx);
   const ingested = ingestSpool(ctx);
   const log = collectLog(ctx, profile);
+  measureSessions(ctx, profile);
   const windows = window === undefined ? daysToCollect(ctx, profile) : [window];
   return { ingested, snapshots: windows.map((one) => snapshot(ctx, { profile, window: one, log })) };
 }
@@ -73,6 +75,7 @@ function collectLog(ctx: Context, profile: ProfileRow): LogSpan | null {
   for (;;) {
     const cursors = logCursors(ctx.db, key);
     const read = readAgentLog(profile.rootPath, cursors);
+    for (const problem of read.problems) ctx.log.warn(`${profile.name}: not collected: ${problem}`);
     const stored = immediate(ctx.db, () => {
       if (JSON.stringify(logCursors(ctx.db, key)) !== JSON.stringify(cursors)) return false;
       storeLog(ctx, key, read);
@@ -103,7 +106,7 @@ interface SnapshotInput {
 }
 
 function snapshot(ctx: Context, { profile, window, log }: SnapshotInput): MetricsSnapshot {
-  const figures = figuresOf(ctx, { profile, window, hasLog: log !== null });
+  const figures = figuresOf(ctx, profile, window);
   const key = {
     profileId: profile.id,
     experimentId: window.experimentId,
@@ -147,36 +150,7 @@ function sameBut(earlier: MetricsSnapshot, row: Omit<MetricsSnapshot, 'id'>): bo
   );
 }
 
-const NO_USAGE: HostUsage = {
-  apiCalls: null,
-  toolCalls: null,
-  toolErrors: null,
-  inputTokens: null,
-  outputTokens: null,
-  costUsd: null,
-};
-
-function figuresOf(
-  ctx: Context,
-  { profile, window, hasLog }: { profile: ProfileRow; window: MetricsWindow; hasLog: boolean },
-): MetricsFigures {
+function figuresOf(ctx: Context, profile: ProfileRow, window: MetricsWindow): MetricsFigures {
   const span = { profileId: profile.id, from: window.startedAt, to: window.endedAt };
-  const tags = sessionTagsStarted(ctx.db, span);
-  const counting = tags.filter((tag) => tag.excludedReason === null);
-  const excluded: Record<string, number> = {};
-  for (const { excludedReason: why } of tags) if (why !== null) excluded[why] = (excluded[why] ?? 0) + 1;
-  const usage = readStateDb(profile.rootPath, (state) => state.usage(counting.map((tag) => tag.sessionId)));
-  if (!usage.ok) ctx.log.debug(`${profile.name}: ${usage.reason}; tokens, cost and tool calls stay unknown`);
-  const logged = hasLog ? sumLogCounts(ctx.db, span) : { errors: null, warnings: null, retries: null };
-  return {
-    sessionsStarted: counting.length,
-    sessionsCompleted: counting.filter((tag) => tag.completedTurns > 0).length,
-    turnsStarted: counting.reduce((sum, tag) => sum + tag.startedTurns, 0),
-    turnsCompleted: counting.reduce((sum, tag) => sum + tag.completedTurns, 0),
-    // The host fires no hook for a failed turn; one that is missing may also still run or have been interrupted.
-    turnsFailed: null,
-    ...logged,
-    ...(usage.ok ? usage.value : NO_USAGE),
-    excluded,
-  };
+  return { ...sumSessions(ctx.db, span), ...groupSessions(ctx.db, span) };
 }

@@ -7,6 +7,7 @@ import { findProfile, type ProfileRow } from '../store/profiles.js';
 import { findSessionTag, saveSessionTag } from '../store/sessionTags.js';
 import {
   dropSpoolCursor,
+  dropSpoolEvents,
   insertProcessEvent,
   insertSpoolEvent,
   listSpoolCursors,
@@ -18,6 +19,8 @@ import type { Context } from './context.js';
 import { readSessionFacts, type SessionFacts } from './sessionFacts.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** Events tell a line that was counted from one that was not, for as long as a spool file might come back. */
+const KEEP_EVENTS_MS = 30 * DAY_MS;
 
 export interface IngestSummary {
   /** Events that were not in the DB before. */
@@ -44,6 +47,7 @@ export function ingestSpool(ctx: IngestContext): IngestSummary {
     total.quarantined += added.quarantined;
   }
   forgetGoneFiles(ctx, files);
+  dropSpoolEvents(ctx.db, { before: ctx.clock.now() - KEEP_EVENTS_MS, limit: 5000 });
   if (total.quarantined > 0)
     ctx.log.warn(`${total.quarantined} spool lines are no events; they are kept in spool_quarantine`);
   return { ...total, files: files.length };

@@ -1,25 +1,47 @@
 import type { Db } from './database.js';
+import { prepared } from './prepared.js';
+import { TURNS_FAILED } from './sessionUsage.js';
 
 export type WindowKind = 'before' | 'live' | 'after' | 'collect';
 
-/** What happened in a window of session starts. A figure without a source is null, never 0. */
+/** What happened in the sessions that started in a window. A figure without a source is null, never 0. */
 export interface MetricsFigures {
   readonly sessionsStarted: number | null;
   readonly sessionsCompleted: number | null;
+  /** Of the started sessions, those that state.db has: what comes from there speaks of these. */
+  readonly sessionsMeasured: number | null;
+  /** Of the started sessions, those whose cost is known. */
+  readonly sessionsPriced: number | null;
+  /** Of the started sessions, those that agent.log speaks of; `hermes -z` writes none. */
+  readonly sessionsLogged: number | null;
   readonly turnsStarted: number | null;
   readonly turnsCompleted: number | null;
+  /** Over, without an answer, and not stopped by a person. */
   readonly turnsFailed: number | null;
+  readonly turnsInterrupted: number | null;
+  /** The host's own reviews of conversations; no turns of anyone. */
+  readonly backgroundTurns: number | null;
   readonly errors: number | null;
   readonly warnings: number | null;
   readonly retries: number | null;
+  /** Calls of the model, each attempt. */
+  readonly failedCalls: number | null;
   readonly apiCalls: number | null;
   readonly toolCalls: number | null;
   readonly toolErrors: number | null;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
   readonly costUsd: number | null;
+  /** Summed over the sessions, from their start to their end or newest message. */
+  readonly durationMs: number | null;
   /** Sessions that are reported apart, by reason. */
   readonly excluded: Readonly<Record<string, number>>;
+  /** Sessions that count, by the surface they were held on: cli, telegram, ... */
+  readonly surfaces: Readonly<Record<string, number>>;
+  /** Sessions that count and took over another one's messages: compression, branch. */
+  readonly continued: Readonly<Record<string, number>>;
+  /** Sessions that count and have ended, by the host's reason. */
+  readonly endReasons: Readonly<Record<string, number>>;
 }
 
 /** One row per profile, experiment, kind and start. Times in milliseconds since the epoch. */
@@ -38,24 +60,36 @@ export interface MetricsSnapshot extends MetricsFigures {
   readonly capturedAt: number;
 }
 
-type Stored = Omit<MetricsSnapshot, 'excluded'> & { excluded: string | null };
+const GROUPS = ['excluded', 'surfaces', 'continued', 'endReasons'] as const;
+
+type Stored = Omit<MetricsSnapshot, (typeof GROUPS)[number]> & Record<(typeof GROUPS)[number], string | null>;
 
 const FIGURES = {
   sessionsStarted: 'sessions_started',
   sessionsCompleted: 'sessions_completed',
+  sessionsMeasured: 'sessions_measured',
+  sessionsPriced: 'sessions_priced',
+  sessionsLogged: 'sessions_logged',
   turnsStarted: 'turns_started',
   turnsCompleted: 'turns_completed',
   turnsFailed: 'turns_failed',
+  turnsInterrupted: 'turns_interrupted',
+  backgroundTurns: 'background_turns',
   errors: 'errors',
   warnings: 'warnings',
   retries: 'retries',
+  failedCalls: 'failed_calls',
   apiCalls: 'api_calls',
   toolCalls: 'tool_calls',
   toolErrors: 'tool_errors',
   inputTokens: 'input_tokens',
   outputTokens: 'output_tokens',
   costUsd: 'cost_usd',
+  durationMs: 'duration_ms',
   excluded: 'excluded',
+  surfaces: 'surfaces',
+  continued: 'continued',
+  endReasons: 'end_reasons',
 } as const satisfies Record<keyof MetricsFigures, string>;
 
 const COLUMNS = {
@@ -77,7 +111,15 @@ const SELECT = `SELECT id, ${Object.entries(COLUMNS)
   .join(', ')} FROM metrics_snapshots`;
 
 function fromStored(row: Stored): MetricsSnapshot {
-  return { ...row, excluded: row.excluded === null ? {} : (JSON.parse(row.excluded) as Record<string, number>) };
+  const group = (text: string | null) => (text === null ? {} : (JSON.parse(text) as Record<string, number>));
+  const { excluded, surfaces, continued, endReasons } = row;
+  return {
+    ...row,
+    excluded: group(excluded),
+    surfaces: group(surfaces),
+    continued: group(continued),
+    endReasons: group(endReasons),
+  };
 }
 
 export interface WindowKey {
@@ -105,21 +147,22 @@ export function saveSnapshot(db: Db, snapshot: Omit<MetricsSnapshot, 'id'>): voi
     `INSERT INTO metrics_snapshots (${columns.join(', ')}) VALUES (${keys.map((key) => `@${key}`).join(', ')})
      ON CONFLICT (profile_id, ifnull(experiment_id, 0), window_kind, window_started_at)
      DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}`,
-  ).run({ ...snapshot, excluded: JSON.stringify(snapshot.excluded) });
+  ).run({ ...snapshot, ...Object.fromEntries(GROUPS.map((group) => [group, JSON.stringify(snapshot[group])])) });
 }
 
 /** Newest window first. */
 export function listSnapshots(
   db: Db,
-  of: { profileId: number; windowKind?: WindowKind; experimentId?: number; limit?: number },
+  of: { profileId: number; windowKind?: WindowKind; experimentId?: number; since?: number; limit?: number },
 ): MetricsSnapshot[] {
   const rows = db
     .prepare(
       `${SELECT} WHERE profile_id = @profileId AND (@windowKind IS NULL OR window_kind = @windowKind)
          AND (@experimentId IS NULL OR experiment_id = @experimentId)
+         AND (@since IS NULL OR window_started_at >= @since)
        ORDER BY window_started_at DESC, id DESC LIMIT @limit`,
     )
-    .all({ windowKind: null, experimentId: null, limit: 100, ...of }) as Stored[];
+    .all({ windowKind: null, experimentId: null, since: null, limit: 100, ...of }) as Stored[];
   return rows.map(fromStored);
 }
 
@@ -131,12 +174,81 @@ export function lastCapturedAt(db: Db, profileId: number): number | null {
     .get(profileId) as number | null;
 }
 
+// ── Summing up ────────────────────────────────────────────────────────────
+
+interface Span {
+  readonly profileId: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+const JOINED = `session_tags AS t
+  LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
+  LEFT JOIN session_log_counts AS c ON c.profile_id = t.profile_id AND c.session_id = t.session_id
+  WHERE t.profile_id = @profileId AND t.started_at >= @from AND t.started_at < @to`;
+
+/** A sum of what is known; null when it is known of no session. */
+const SUMS = `count(*) AS sessionsStarted, sum(t.completed_turns > 0) AS sessionsCompleted,
+  sum(coalesce(u.found, 0)) AS sessionsMeasured, sum(u.cost_usd IS NOT NULL) AS sessionsPriced,
+  sum(t.started_turns) AS turnsStarted, sum(t.completed_turns) AS turnsCompleted,
+  sum(${TURNS_FAILED}) AS turnsFailed, sum(t.background_turns) AS backgroundTurns,
+  sum(c.session_id IS NOT NULL) AS sessionsLogged, sum(c.interrupted_turns) AS turnsInterrupted,
+  sum(c.errors) AS errors, sum(c.warnings) AS warnings, sum(c.retries) AS retries,
+  sum(c.failed_calls) AS failedCalls, sum(u.api_calls) AS apiCalls, sum(u.tool_calls) AS toolCalls,
+  sum(u.tool_errors) AS toolErrors, sum(u.input_tokens) AS inputTokens, sum(u.output_tokens) AS outputTokens,
+  sum(u.cost_usd) AS costUsd, sum(u.duration_ms) AS durationMs`;
+
+export type Sums = Omit<MetricsFigures, (typeof GROUPS)[number]>;
+
+/** Over the sessions that count and started in [from, to). Without any session every figure is 0. */
+export function sumSessions(db: Db, span: Span): Sums {
+  const row = prepared(db, `SELECT ${SUMS} FROM ${JOINED} AND t.excluded_reason IS NULL`).get(span) as Sums;
+  if (row.sessionsStarted !== 0) return row;
+  return Object.fromEntries(Object.keys(row).map((key) => [key, 0])) as unknown as Sums;
+}
+
+/** The same by the text the sessions carried, newest text first; null = not known. */
+export function sumSessionsByContent(
+  db: Db,
+  span: Span,
+): (Sums & { readonly contentSha256: string | null; readonly firstAt: number; readonly lastAt: number })[] {
+  return db
+    .prepare(
+      `SELECT t.content_sha256 AS contentSha256, min(t.started_at) AS firstAt, max(t.started_at) AS lastAt, ${SUMS}
+       FROM ${JOINED} AND t.excluded_reason IS NULL GROUP BY t.content_sha256 ORDER BY max(t.started_at) DESC`,
+    )
+    .all(span) as (Sums & { contentSha256: string | null; firstAt: number; lastAt: number })[];
+}
+
+const GROUPED_BY = {
+  excluded: ['t.excluded_reason', ''],
+  surfaces: ["coalesce(t.platform, u.source, 'unknown')", 'AND t.excluded_reason IS NULL'],
+  continued: ['u.continues', 'AND t.excluded_reason IS NULL'],
+  endReasons: ['u.end_reason', 'AND t.excluded_reason IS NULL'],
+} as const satisfies Record<(typeof GROUPS)[number], readonly [string, string]>;
+
+/** How many of the sessions that started in [from, to) there are of each kind. */
+export function groupSessions(db: Db, span: Span): Pick<MetricsFigures, (typeof GROUPS)[number]> {
+  const groups = GROUPS.map((group) => {
+    const [column, which] = GROUPED_BY[group];
+    const rows = prepared(
+      db,
+      `SELECT ${column} AS kind, count(*) AS sessions FROM ${JOINED} ${which} GROUP BY 1 ORDER BY 1`,
+    ).all(span) as { kind: string | null; sessions: number }[];
+    return [group, Object.fromEntries(rows.flatMap(({ kind, sessions }) => (kind === null ? [] : [[kind, sessions]])))];
+  });
+  return Object.fromEntries(groups) as Pick<MetricsFigures, (typeof GROUPS)[number]>;
+}
+
 // ── What agent.log said, by session ───────────────────────────────────────
 
 export interface LogCounts {
   readonly errors: number;
   readonly warnings: number;
   readonly retries: number;
+  readonly failedCalls: number;
+  readonly interruptedTurns: number;
+  readonly interruptedUnanswered: number;
 }
 
 /** Adds what was newly read; goes with the cursor's move in one transaction. */
@@ -144,24 +256,17 @@ export function addLogCounts(
   db: Db,
   counts: LogCounts & { readonly profileId: number; readonly sessionId: string; readonly at: number },
 ): void {
-  db.prepare(
-    `INSERT INTO session_log_counts (profile_id, session_id, errors, warnings, retries, updated_at)
-     VALUES (@profileId, @sessionId, @errors, @warnings, @retries, @at)
+  prepared(
+    db,
+    `INSERT INTO session_log_counts (profile_id, session_id, errors, warnings, retries, failed_calls, interrupted_turns,
+       interrupted_unanswered, updated_at)
+     VALUES (@profileId, @sessionId, @errors, @warnings, @retries, @failedCalls, @interruptedTurns,
+       @interruptedUnanswered, @at)
      ON CONFLICT (profile_id, session_id) DO UPDATE SET errors = errors + @errors, warnings = warnings + @warnings,
-       retries = retries + @retries, updated_at = @at`,
+       retries = retries + @retries, failed_calls = failed_calls + @failedCalls,
+       interrupted_turns = interrupted_turns + @interruptedTurns,
+       interrupted_unanswered = interrupted_unanswered + @interruptedUnanswered, updated_at = @at`,
   ).run(counts);
-}
-
-/** Summed over the sessions that count and started in [from, to). */
-export function sumLogCounts(db: Db, of: { profileId: number; from: number; to: number }): LogCounts {
-  return db
-    .prepare(
-      `SELECT coalesce(sum(c.errors), 0) AS errors, coalesce(sum(c.warnings), 0) AS warnings,
-         coalesce(sum(c.retries), 0) AS retries
-       FROM session_tags AS t JOIN session_log_counts AS c ON c.profile_id = t.profile_id AND c.session_id = t.session_id
-       WHERE t.profile_id = @profileId AND t.started_at >= @from AND t.started_at < @to AND t.excluded_reason IS NULL`,
-    )
-    .get(of) as LogCounts;
 }
 
 // ── Cursors ───────────────────────────────────────────────────────────────

@@ -1,40 +1,26 @@
+import type { SessionTag } from '../domain/sessionTag.js';
 import type { Db } from './database.js';
-
-/** What is known about a session that started or went on under a profile. Times in milliseconds since the epoch. */
-export interface SessionTag {
-  readonly sessionId: string;
-  readonly parentSessionId: string | null;
-  /** The experiment that was live when the session started. */
-  readonly experimentId: number | null;
-  /** Of the target's raw bytes as the stored prompt has them; null = not known. */
-  readonly contentSha256: string | null;
-  readonly startedAt: number;
-  readonly startedTurns: number;
-  readonly completedTurns: number;
-  readonly platform: string | null;
-  readonly model: string | null;
-  /** Why the session never counts; null = it does. */
-  readonly excludedReason: string | null;
-  /** Null = only background work so far. */
-  readonly lastTurnAt: number | null;
-}
+import { prepared } from './prepared.js';
 
 const COLUMNS = `session_id AS sessionId, parent_session_id AS parentSessionId, experiment_id AS experimentId,
   content_sha256 AS contentSha256, started_at AS startedAt, started_turns AS startedTurns,
-  completed_turns AS completedTurns, platform, model, excluded_reason AS excludedReason, last_turn_at AS lastTurnAt`;
+  completed_turns AS completedTurns, background_turns AS backgroundTurns, platform, model, excluded_reason AS excludedReason, last_turn_at AS lastTurnAt`;
 
-/** The experiment of a profile that was live at a moment; named parameters @profileId and @startedAt. */
+/**
+ * The experiment of a profile that was live at a moment; named parameters @profileId and @startedAt. Live times never
+ * overlap, so that only the newest apply before the moment can be it.
+ */
 const LIVE_AT = `(SELECT e.id FROM experiments AS e
-  WHERE e.profile_id = @profileId AND e.applied_at <= @startedAt
-    AND (coalesce(e.verified_at, e.reverted_at) IS NULL OR coalesce(e.verified_at, e.reverted_at) > @startedAt)
-  ORDER BY e.applied_at DESC LIMIT 1)`;
+  WHERE e.id = (SELECT id FROM experiments WHERE profile_id = @profileId AND applied_at <= @startedAt
+      ORDER BY applied_at DESC LIMIT 1)
+    AND (coalesce(e.verified_at, e.reverted_at) IS NULL OR coalesce(e.verified_at, e.reverted_at) > @startedAt))`;
 
 export function findSessionTag(db: Db, key: { profileId: number; sessionId: string }): SessionTag | null {
-  const row = db
-    .prepare(`SELECT ${COLUMNS} FROM session_tags WHERE profile_id = @profileId AND session_id = @sessionId`)
-    .get(key);
-  return (row as SessionTag | undefined) ?? null;
+  const sql = `SELECT ${COLUMNS} FROM session_tags WHERE profile_id = @profileId AND session_id = @sessionId`;
+  return (prepared(db, sql).get(key) as SessionTag | undefined) ?? null;
 }
+
+export type { SessionTag } from '../domain/sessionTag.js';
 
 export interface SessionTagRecord extends Omit<SessionTag, 'experimentId'> {
   readonly profileId: number;
@@ -43,15 +29,17 @@ export interface SessionTagRecord extends Omit<SessionTag, 'experimentId'> {
 
 /** Writes the whole tag; the experiment follows from when the session started. */
 export function saveSessionTag(db: Db, tag: SessionTagRecord): void {
-  db.prepare(
+  prepared(
+    db,
     `INSERT INTO session_tags (profile_id, session_id, parent_session_id, experiment_id, content_sha256, started_at,
-       started_turns, completed_turns, platform, model, excluded_reason, last_turn_at, updated_at)
+       started_turns, completed_turns, background_turns, platform, model, excluded_reason, last_turn_at, updated_at)
      VALUES (@profileId, @sessionId, @parentSessionId, ${LIVE_AT}, @contentSha256, @startedAt,
-       @startedTurns, @completedTurns, @platform, @model, @excludedReason, @lastTurnAt, @at)
+       @startedTurns, @completedTurns, @backgroundTurns, @platform, @model, @excludedReason, @lastTurnAt, @at)
      ON CONFLICT (profile_id, session_id) DO UPDATE SET
        parent_session_id = excluded.parent_session_id, experiment_id = excluded.experiment_id,
        content_sha256 = excluded.content_sha256, started_at = excluded.started_at,
        started_turns = excluded.started_turns, completed_turns = excluded.completed_turns,
+       background_turns = excluded.background_turns,
        platform = excluded.platform, model = excluded.model, excluded_reason = excluded.excluded_reason,
        last_turn_at = excluded.last_turn_at, updated_at = excluded.updated_at`,
   ).run(tag);
@@ -70,16 +58,6 @@ export function resolveSessionTag(
        excluded_reason = coalesce(excluded_reason, @excludedReason), updated_at = @at
      WHERE profile_id = @profileId AND session_id = @sessionId AND content_sha256 IS NULL`,
   ).run(facts);
-}
-
-/** The tags that started in [from, to), oldest first. */
-export function sessionTagsStarted(db: Db, of: { profileId: number; from: number; to: number }): SessionTag[] {
-  return db
-    .prepare(
-      `SELECT ${COLUMNS} FROM session_tags
-       WHERE profile_id = @profileId AND started_at >= @from AND started_at < @to ORDER BY started_at, id`,
-    )
-    .all(of) as SessionTag[];
 }
 
 /** Days (multiples of `dayMs`) in which sessions started that had something happen since `since`. */

@@ -1,5 +1,6 @@
 import type { SpoolHookEvent, SpoolProcessEvent } from '../schemas.js';
 import type { Db } from './database.js';
+import { prepared } from './prepared.js';
 
 export interface SpoolCursor {
   readonly inode: number;
@@ -33,30 +34,37 @@ export function insertSpoolEvent(
   event: SpoolHookEvent,
   known: { readonly profileId: number | null; readonly at: number },
 ): boolean {
-  const { changes } = db
-    .prepare(
-      `INSERT INTO spool_events (event_id, hook, profile_id, home, session_id, turn_id, is_first_turn, model, platform,
-         write_origin, is_trial, occurred_at, ingested_at)
-       VALUES (@id, @hook, @profileId, @home, @sessionId, @turnId, @isFirstTurn, @model, @platform,
-         @writeOrigin, @isTrial, @occurredAt, @at)
-       ON CONFLICT (event_id) DO NOTHING`,
-    )
-    .run({
-      id: event.id,
-      hook: event.hook,
-      profileId: known.profileId,
-      home: event.home,
-      sessionId: event.session_id,
-      turnId: event.turn_id,
-      isFirstTurn: event.is_first_turn === null ? null : Number(event.is_first_turn),
-      model: event.model,
-      platform: event.platform,
-      writeOrigin: event.write_origin,
-      isTrial: Number(event.trial),
-      occurredAt: event.at,
-      at: known.at,
-    });
+  const { changes } = prepared(
+    db,
+    `INSERT INTO spool_events (event_id, hook, profile_id, home, session_id, turn_id, is_first_turn, model, platform,
+       write_origin, is_trial, occurred_at, ingested_at)
+     VALUES (@id, @hook, @profileId, @home, @sessionId, @turnId, @isFirstTurn, @model, @platform,
+       @writeOrigin, @isTrial, @occurredAt, @at)
+     ON CONFLICT (event_id) DO NOTHING`,
+  ).run({
+    id: event.id,
+    hook: event.hook,
+    profileId: known.profileId,
+    home: event.home,
+    sessionId: event.session_id,
+    turnId: event.turn_id,
+    isFirstTurn: event.is_first_turn === null ? null : Number(event.is_first_turn),
+    model: event.model,
+    platform: event.platform,
+    writeOrigin: event.write_origin,
+    isTrial: Number(event.trial),
+    occurredAt: event.at,
+    at: known.at,
+  });
   return changes === 1;
+}
+
+/** Forgets up to `limit` events that were ingested before a moment. */
+export function dropSpoolEvents(db: Db, of: { before: number; limit: number }): void {
+  db.prepare(
+    `DELETE FROM spool_events WHERE rowid IN
+       (SELECT rowid FROM spool_events WHERE ingested_at < @before ORDER BY ingested_at LIMIT @limit)`,
+  ).run(of);
 }
 
 export interface QuarantinedLine {

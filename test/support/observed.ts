@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { SPOOL_FORMAT, type SpoolHookEvent, type SpoolProcessEvent } from '../../src/schemas.js';
 import type { TestContext } from './context.js';
 import { TEST_EPOCH } from './context.js';
+import { STATE_SCHEMA_22 } from './stateSchema.js';
 
 /** What the hooks and the host leave behind, written as they write it: real files, a real state.db. */
 
@@ -66,27 +67,16 @@ export interface StoredSessionInput {
   /** Milliseconds; stored in seconds, as the host does. */
   readonly startedAt?: number;
   readonly endedAt?: number | null;
-  readonly toolCalls?: number;
+  readonly endReason?: string | null;
+  /** `_delegate_from`, `_branched_from`. */
+  readonly config?: Readonly<Record<string, string>>;
 }
-
-/** The tables of the host's 0.19 schema that are read, with the columns that are read and a few that are not. */
-const STATE_SCHEMA = `
-  CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, source TEXT NOT NULL, model TEXT, system_prompt TEXT,
-    parent_session_id TEXT, started_at REAL NOT NULL, ended_at REAL, end_reason TEXT, message_count INTEGER DEFAULT 0,
-    tool_call_count INTEGER DEFAULT 0, api_call_count INTEGER DEFAULT 0, profile_name TEXT);
-  CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL, role TEXT NOT NULL,
-    content TEXT, tool_calls TEXT, tool_name TEXT, timestamp REAL NOT NULL, active INTEGER NOT NULL DEFAULT 1);
-  CREATE TABLE IF NOT EXISTS session_model_usage (session_id TEXT NOT NULL, model TEXT NOT NULL, task TEXT NOT NULL DEFAULT '',
-    api_call_count INTEGER NOT NULL DEFAULT 0, input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0,
-    cache_read_tokens INTEGER NOT NULL DEFAULT 0, cache_write_tokens INTEGER NOT NULL DEFAULT 0,
-    estimated_cost_usd REAL NOT NULL DEFAULT 0, actual_cost_usd REAL NOT NULL DEFAULT 0, cost_status TEXT,
-    PRIMARY KEY (session_id, model, task));`;
 
 /** Opens (and creates) a profile's state.db as the host has it, for a test to fill. Close it. */
 export function openStateDb(home: string): Database.Database {
   const db = new Database(join(home, 'state.db'));
   db.pragma('journal_mode = WAL');
-  db.exec(STATE_SCHEMA);
+  db.exec(STATE_SCHEMA_22);
   return db;
 }
 
@@ -95,8 +85,8 @@ export function storeSessions(home: string, sessions: readonly StoredSessionInpu
   const db = openStateDb(home);
   try {
     const insert = db.prepare(
-      `INSERT OR REPLACE INTO sessions (id, source, system_prompt, parent_session_id, started_at, ended_at, tool_call_count)
-       VALUES (@id, @source, @prompt, @parent, @startedAt, @endedAt, @toolCalls)`,
+      `INSERT OR REPLACE INTO sessions (id, source, system_prompt, parent_session_id, started_at, ended_at, end_reason, model_config)
+       VALUES (@id, @source, @prompt, @parent, @startedAt, @endedAt, @endReason, @config)`,
     );
     for (const session of sessions) {
       insert.run({
@@ -106,9 +96,55 @@ export function storeSessions(home: string, sessions: readonly StoredSessionInpu
         parent: session.parent ?? null,
         startedAt: (session.startedAt ?? TEST_EPOCH) / 1000,
         endedAt: session.endedAt == null ? null : session.endedAt / 1000,
-        toolCalls: session.toolCalls ?? 0,
+        endReason: session.endReason ?? null,
+        config: session.config === undefined ? null : JSON.stringify(session.config),
       });
     }
+  } finally {
+    db.close();
+  }
+}
+
+export interface StoredMessageInput {
+  readonly role: 'user' | 'assistant' | 'tool';
+  readonly content?: string | null;
+  /** Ids of the calls of a message of the model. */
+  readonly calls?: readonly string[];
+  /** Of a tool's result. */
+  readonly callId?: string;
+  readonly tool?: string;
+  /** Milliseconds. */
+  readonly at?: number;
+  /** Set aside by a compaction. */
+  readonly compacted?: boolean;
+}
+
+/** Appends messages to a stored session, a second apart unless said otherwise. */
+export function storeMessages(home: string, sessionId: string, messages: readonly StoredMessageInput[]): void {
+  const db = openStateDb(home);
+  try {
+    const insert = db.prepare(
+      `INSERT INTO messages (session_id, role, content, tool_calls, tool_call_id, tool_name, timestamp, active, compacted)
+       VALUES (@sessionId, @role, @content, @calls, @callId, @tool, @at, @active, @compacted)`,
+    );
+    messages.forEach((message, index) => {
+      const call = (id: string) => ({
+        id,
+        type: 'function',
+        function: { name: message.tool ?? 'todo', arguments: '{}' },
+      });
+      insert.run({
+        sessionId,
+        role: message.role,
+        content: message.content ?? null,
+        calls: message.calls === undefined ? null : JSON.stringify(message.calls.map(call)),
+        callId: message.callId ?? null,
+        tool: message.role === 'tool' ? (message.tool ?? 'todo') : null,
+        at: (message.at ?? TEST_EPOCH + index * 1000) / 1000,
+        active: message.compacted === true ? 0 : 1,
+        compacted: message.compacted === true ? 1 : 0,
+      });
+    });
   } finally {
     db.close();
   }

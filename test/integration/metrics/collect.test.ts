@@ -9,11 +9,13 @@ import {
   hookEvent,
   openStateDb,
   promptWith,
+  storeMessages,
   storeSessions,
   writeSpool,
 } from '../../support/observed.js';
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const MIDNIGHT = TEST_EPOCH - (TEST_EPOCH % DAY);
 
 /** Appends records to a profile's log as the host writes them. */
@@ -32,7 +34,7 @@ function log(
 }
 
 function session(fixture: TestContext, id: string, at = TEST_EPOCH): void {
-  completedSession(fixture, { id, prompt: promptWith(DEFAULT_SOUL), startedAt: at, toolCalls: 3 });
+  completedSession(fixture, { id, prompt: promptWith(DEFAULT_SOUL), startedAt: at });
 }
 
 function usage(
@@ -62,15 +64,17 @@ describe('collecting', () => {
       { session_id: 'a', task: 'title', estimated_cost_usd: 0.25 },
       { session_id: 'b', api_call_count: 2 },
     ]);
-    const db = openStateDb(fixture.home);
-    const tool = db.prepare(
-      "INSERT INTO messages (session_id, role, tool_name, content, timestamp) VALUES ('a', 'tool', ?, ?, 1)",
-    );
-    tool.run('terminal', '{"output": "", "exit_code": 127}');
-    tool.run('terminal', '{"output": "error: none", "exit_code": 0}');
-    tool.run('read_file', '{"error": "File not found"}');
-    tool.run('read_file', '{"content": "all about error handling", "error": null}');
-    db.close();
+    storeMessages(fixture.home, 'a', [
+      { role: 'user', content: 'Do it.' },
+      { role: 'assistant', calls: ['1', '2', '3', '4'] },
+      { role: 'tool', tool: 'terminal', callId: '1', content: '{"output": "", "exit_code": 127}' },
+      { role: 'tool', tool: 'terminal', callId: '2', content: '{"output": "error: none", "exit_code": 0}' },
+      { role: 'tool', tool: 'read_file', callId: '3', content: '{"error": "File not found"}' },
+      { role: 'tool', tool: 'read_file', callId: '4', content: '{"content": "of error handling", "error": null}' },
+      { role: 'assistant', content: 'Done.' },
+      { role: 'user', content: 'And this.' },
+    ]);
+    fixture.clock.advance(2 * HOUR);
     expect(today(fixture)).toMatchObject({
       profile: 'dev',
       windowKind: 'collect',
@@ -84,8 +88,14 @@ describe('collecting', () => {
       inputTokens: 340,
       outputTokens: 30,
       costUsd: 0.75,
-      toolCalls: 6,
+      toolCalls: 4,
       toolErrors: 2,
+      turnsFailed: 1,
+      durationMs: 7000,
+      sessionsMeasured: 2,
+      sessionsPriced: 1,
+      sessionsLogged: 0,
+      surfaces: { cli: 2 },
     });
   });
 
@@ -113,7 +123,7 @@ describe('collecting', () => {
     const fixture = testContext();
     session(fixture, 'a');
     const db = openStateDb(fixture.home);
-    db.exec('DROP TABLE session_model_usage; DROP TABLE messages; ALTER TABLE sessions DROP COLUMN tool_call_count');
+    db.exec('DROP TABLE session_model_usage; DROP TABLE messages; DROP TABLE schema_version');
     db.close();
     expect(today(fixture)).toMatchObject({ sessionsStarted: 1, inputTokens: null, toolCalls: null, toolErrors: null });
   });
@@ -200,6 +210,7 @@ describe('collecting', () => {
   it('keeps excluded sessions out of the figures and reports them apart', () => {
     const fixture = testContext();
     session(fixture, 'a');
+    log(fixture, [['WARNING', 'a', 'hm']]);
     storeSessions(fixture.home, [{ id: 'job', source: 'cron' }]);
     writeSpool(fixture, [hookEvent(fixture.home, { session_id: 'job', platform: 'cron' })]);
     usage(fixture, [{ session_id: 'a' }, { session_id: 'job', input_tokens: 5000 }]);

@@ -1,0 +1,49 @@
+import { readStateDb, type HostUsage } from '../metrics/stateDb.js';
+import { immediate } from '../store/database.js';
+import type { ProfileRow } from '../store/profiles.js';
+import { saveNoSessionUsage, saveSessionUsage, sessionsToMeasure } from '../store/sessionUsage.js';
+import type { Context } from './context.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** A session that state.db never showed in this time stays unknown. */
+const LOOK_BACK_MS = 30 * DAY_MS;
+/** The host books a turn's last calls after the turn, and a failed turn shows only by what does not follow. */
+const SETTLE_MS = DAY_MS;
+/** Sessions per read of state.db: a long reader keeps the host from checkpointing. */
+const BATCH = 200;
+
+/**
+ * Reads from the profile's state.db what its sessions used, for those that took a turn since they were read. One that
+ * cannot be read now is tried again at the next collection; until then its figures stay unknown.
+ */
+export function measureSessions(ctx: Pick<Context, 'db' | 'clock' | 'log'>, profile: ProfileRow): void {
+  const now = ctx.clock.now();
+  const ids = sessionsToMeasure(ctx.db, { profileId: profile.id, since: now - LOOK_BACK_MS, settleMs: SETTLE_MS });
+  for (let from = 0; from < ids.length; from += BATCH) {
+    if (!measureBatch(ctx, profile, ids.slice(from, from + BATCH))) return;
+  }
+}
+
+function measureBatch(
+  ctx: Pick<Context, 'db' | 'clock' | 'log'>,
+  profile: ProfileRow,
+  ids: readonly string[],
+): boolean {
+  const at = ctx.clock.now();
+  const found = new Map<string, HostUsage>();
+  const read = readStateDb(profile.rootPath, (state) => {
+    state.eachUsage(ids, at, (usage) => found.set(usage.sessionId, usage));
+  });
+  if (!read.ok) {
+    ctx.log.warn(`${profile.name}: ${read.reason}; tokens, cost and tool calls stay unknown until it can be read`);
+    return false;
+  }
+  immediate(ctx.db, () => {
+    for (const sessionId of ids) {
+      const usage = found.get(sessionId);
+      if (usage === undefined) saveNoSessionUsage(ctx.db, { profileId: profile.id, sessionId, at });
+      else saveSessionUsage(ctx.db, { ...usage, profileId: profile.id, at });
+    }
+  });
+  return true;
+}

@@ -1,0 +1,104 @@
+import type { Db } from './database.js';
+import { prepared } from './prepared.js';
+
+/** What the host's state.db says of a session. `null` = that host does not store it. Times in milliseconds. */
+export interface SessionUsage {
+  readonly sessionId: string;
+  readonly source: string | null;
+  readonly continues: 'compression' | 'branch' | null;
+  readonly endReason: string | null;
+  readonly endedAt: number | null;
+  readonly durationMs: number | null;
+  readonly apiCalls: number | null;
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly costUsd: number | null;
+  readonly turnsUnanswered: number | null;
+  readonly toolCalls: number | null;
+  readonly toolErrors: number | null;
+}
+
+type Owned<T> = T & { readonly profileId: number; readonly at: number };
+
+export function saveSessionUsage(db: Db, usage: Owned<SessionUsage>): void {
+  prepared(
+    db,
+    `INSERT OR REPLACE INTO session_usage (profile_id, session_id, found, source, continues, end_reason, ended_at,
+       duration_ms, api_calls, input_tokens, output_tokens, cost_usd, turns_unanswered, tool_calls, tool_errors, read_at)
+     VALUES (@profileId, @sessionId, 1, @source, @continues, @endReason, @endedAt, @durationMs, @apiCalls, @inputTokens,
+       @outputTokens, @costUsd, @turnsUnanswered, @toolCalls, @toolErrors, @at)`,
+  ).run(usage);
+}
+
+/** state.db has no such session (any more); what was read of it before stays. */
+export function saveNoSessionUsage(db: Db, of: Owned<{ readonly sessionId: string }>): void {
+  prepared(
+    db,
+    `INSERT INTO session_usage (profile_id, session_id, found, read_at) VALUES (@profileId, @sessionId, 0, @at)
+     ON CONFLICT (profile_id, session_id) DO UPDATE SET read_at = @at`,
+  ).run(of);
+}
+
+export interface ToMeasure {
+  readonly profileId: number;
+  /** Sessions are looked at from their newest turn on ... */
+  readonly since: number;
+  /** ... until this long after it. Milliseconds. */
+  readonly settleMs: number;
+}
+
+/** Sessions whose figures may have changed since they were read. */
+export function sessionsToMeasure(db: Db, of: ToMeasure): string[] {
+  return db
+    .prepare(
+      `SELECT t.session_id FROM session_tags AS t
+         LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
+       WHERE t.profile_id = @profileId AND t.last_turn_at >= @since AND t.excluded_reason IS NULL
+         AND (u.read_at IS NULL OR u.read_at < t.last_turn_at + @settleMs)
+       ORDER BY t.last_turn_at`,
+    )
+    .pluck()
+    .all(of) as string[];
+}
+
+/** One session's figures, as rates by session need them. */
+export interface SessionFigures {
+  readonly sessionId: string;
+  readonly startedAt: number;
+  readonly contentSha256: string | null;
+  readonly startedTurns: number;
+  readonly completedTurns: number;
+  /** Over, without an answer, and not stopped by a person. */
+  readonly turnsFailed: number | null;
+  readonly toolCalls: number | null;
+  readonly toolErrors: number | null;
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly costUsd: number | null;
+  readonly errors: number;
+  readonly warnings: number;
+  readonly retries: number;
+  readonly failedCalls: number;
+}
+
+/** Turns that a person stopped before any text came are unanswered as well, and no failures. */
+export const TURNS_FAILED = 'max(0, u.turns_unanswered - coalesce(c.interrupted_unanswered, 0))';
+
+/** The sessions that count, started in [from, to), oldest first. */
+export function sessionFigures(db: Db, of: { profileId: number; from: number; to: number }): SessionFigures[] {
+  return db
+    .prepare(
+      `SELECT t.session_id AS sessionId, t.started_at AS startedAt, t.content_sha256 AS contentSha256,
+         t.started_turns AS startedTurns, t.completed_turns AS completedTurns, ${TURNS_FAILED} AS turnsFailed,
+         u.tool_calls AS toolCalls, u.tool_errors AS toolErrors, u.input_tokens AS inputTokens,
+         u.output_tokens AS outputTokens, u.cost_usd AS costUsd, coalesce(c.errors, 0) AS errors,
+         coalesce(c.warnings, 0) AS warnings, coalesce(c.retries, 0) AS retries,
+         coalesce(c.failed_calls, 0) AS failedCalls
+       FROM session_tags AS t
+         LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
+         LEFT JOIN session_log_counts AS c ON c.profile_id = t.profile_id AND c.session_id = t.session_id
+       WHERE t.profile_id = @profileId AND t.started_at >= @from AND t.started_at < @to AND t.excluded_reason IS NULL
+       ORDER BY t.started_at, t.id`,
+    )
+    .all(of) as SessionFigures[];
+}
