@@ -25,6 +25,7 @@ CREATE TABLE baselines (
   file TEXT NOT NULL,
   content_sha256 TEXT NOT NULL,
   evidence_fingerprint TEXT,
+  evidence_expired_at INTEGER,                 -- since when model, suite or evaluator are others; null = they are not
   pass_rate REAL,
   effect REAL,                                 -- fresh estimate of the live window, in [-1, 1]
   interval_low REAL,
@@ -72,6 +73,7 @@ CREATE TABLE experiments (
   offline_score REAL,                          -- candidate's holdout pass rate at the verdict
   live_score REAL,                             -- candidate's pass rate in the live window's fresh run
   evidence_fingerprint TEXT,
+  evidence_expired_at INTEGER,                 -- since when model, suite or evaluator are others; null = they are not
   cost_usd REAL,
   tokens INTEGER,
 
@@ -436,9 +438,29 @@ CREATE TABLE collection_cursors (
   PRIMARY KEY (profile_id, stream, inode)
 ) STRICT;
 
+-- An error budget and the evidence it was opened for. A person opens a further one; the first opens by itself.
+CREATE TABLE evidence_epochs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  number INTEGER NOT NULL CHECK (number >= 1),  -- of the profile, from 1
+  alpha REAL NOT NULL CHECK (alpha > 0 AND alpha < 1), -- chance of any false keep in this epoch
+  evidence TEXT NOT NULL CHECK (json_valid(evidence)), -- EvidenceFingerprint detail
+  evidence_fingerprint TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  UNIQUE (profile_id, number)
+) STRICT;
+
+CREATE TRIGGER evidence_epochs_are_never_deleted BEFORE DELETE ON evidence_epochs
+BEGIN SELECT RAISE(ABORT, 'evidence_epochs is append-only'); END;
+CREATE TRIGGER evidence_epochs_are_never_changed BEFORE UPDATE ON evidence_epochs
+BEGIN SELECT RAISE(ABORT, 'evidence_epochs is append-only'); END;
+
 CREATE TABLE error_budget_ledger (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  epoch_id INTEGER NOT NULL REFERENCES evidence_epochs (id),
   evidence_fingerprint TEXT NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN ('improvement', 'deletion')),
   consultation INTEGER NOT NULL CHECK (consultation >= 1), -- a keep gives its number to the next one
@@ -453,6 +475,13 @@ CREATE TRIGGER error_budget_is_never_refunded BEFORE DELETE ON error_budget_ledg
 BEGIN SELECT RAISE(ABORT, 'the error budget is append-only'); END;
 CREATE TRIGGER error_budget_is_never_changed BEFORE UPDATE ON error_budget_ledger
 BEGIN SELECT RAISE(ABORT, 'the error budget is append-only'); END;
+CREATE TRIGGER error_budget_shares_are_spent_once BEFORE INSERT ON error_budget_ledger
+WHEN EXISTS (
+  SELECT 1 FROM error_budget_ledger l JOIN eval_runs r ON r.id = l.eval_run_id
+  WHERE l.epoch_id = NEW.epoch_id AND l.kind = NEW.kind AND l.consultation >= NEW.consultation
+    AND NOT (r.state = 'finished' AND ifnull(json_extract(r.decision, '$.verdict'), '') = 'keep'))
+BEGIN SELECT RAISE(ABORT, 'this share of the error budget is spent'); END;
+CREATE INDEX error_budget_by_epoch ON error_budget_ledger (epoch_id, kind, consultation);
 
 CREATE TABLE holdout_consultations (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -148,6 +148,7 @@ function parentFor(program: Command, spec: CommandSpec, building: Building): Com
 
 const GROUPS: Readonly<Record<string, string>> = {
   scenario: 'the tasks a change is tested on',
+  'error-budget': 'the chance of a false keep: what is left, and a new one',
   jobs: 'long work: what is queued, running, finished',
 };
 

@@ -21,10 +21,12 @@ export function deletionAlpha(j: number): number | null {
 }
 
 /**
- * The number of the next consultation: one more for each that did not end in a keep, however it ended (a discard, an
+ * The number of the next consultation: above that of each that did not end in a keep, however it ended (a discard, an
  * undecided one, a crash, a cancel). A keep hands its share on: the chance of a *first* false keep is then still at
  * most the sum of the shares.
  */
-export function nextConsultation(earlier: readonly { readonly kept: boolean }[]): number {
-  return 1 + earlier.filter(({ kept }) => !kept).length;
+export function nextConsultation(
+  earlier: readonly { readonly kept: boolean; readonly consultation: number }[],
+): number {
+  return 1 + Math.max(0, ...earlier.filter(({ kept }) => !kept).map(({ consultation }) => consultation));
 }

@@ -1,95 +1,154 @@
 import { KarpathyError } from '../errors.js';
-import { DELETION_CONSULTATIONS, consultationAlpha, deletionAlpha, nextConsultation } from '../gate/errorBudget.js';
+import {
+  consultationAlpha,
+  deletionAlpha,
+  DELETION_ALPHA,
+  DELETION_CONSULTATIONS,
+  nextConsultation,
+} from '../gate/errorBudget.js';
 import { listErrorSpending, type BudgetKind, type ErrorSpending } from '../store/errorBudget.js';
+import { commandLine } from './authority.js';
 import type { Context } from './context.js';
 import { evidenceFingerprint, type EvidenceFingerprint } from './evidence.js';
+import { epochNow, epochsOf, type EvidenceEpoch } from './evidenceEpochs.js';
 import { requireProfile } from './requireProfile.js';
 
 /** What the next consultation of the holdout may spend. */
 export interface ErrorShare {
   readonly kind: BudgetKind;
   readonly evidenceFingerprint: string;
+  /** Number of the epoch it is spent from. */
+  readonly epoch: number;
   readonly consultation: number;
   readonly alpha: number;
 }
 
 /**
  * From the ledger, for the evidence as it is now; ask again in the transaction that spends it.
- * @throws KarpathyError `underpowered` when the deletions of this evidence are used up
+ * @throws KarpathyError `underpowered` when the deletions of this epoch are used up
  */
 export function shareOf(ctx: Context, of: { kind: BudgetKind; evidence: EvidenceFingerprint }): ErrorShare {
   const { kind, evidence } = of;
-  const earlier = familyOf(consultations(ctx), evidence.detail).filter((one) => one.kind === kind);
-  const consultation = nextConsultation(earlier);
-  const alpha =
-    kind === 'deletion' ? deletionAlpha(consultation) : consultationAlpha(ctx.config.config.gate.alpha, consultation);
-  if (alpha !== null) return { kind, evidenceFingerprint: evidence.sha256, consultation, alpha };
+  const { epoch, renewable } = epochNow(ctx, evidence.detail);
+  const { consultation, alpha } = nextShare(ctx, { kind, epoch, ledger: spendings(ctx) });
+  const share = { kind, evidenceFingerprint: evidence.sha256, epoch: epoch?.number ?? 1, consultation };
+  if (alpha !== null) return { ...share, alpha };
   throw new KarpathyError(
     'underpowered',
     `${DELETION_CONSULTATIONS} deletions were tested without a keep on these holdout scenarios: their error budget is spent.`,
     {
-      hint: 'Rewrites and insertions have a budget of their own. Another model, or a holdout suite of which half is new, starts a new one.',
+      hint: renewable
+        ? `\`${commandLine(ctx, "error-budget renew --reason '…'")}\` opens a new one, since models or suite are others now.`
+        : 'Rewrites and insertions have a budget of their own. Another model, or a holdout suite of which half is new, allows a new one.',
     },
   );
 }
 
-type Evidence = EvidenceFingerprint['detail'];
-type Consultation = Omit<ErrorSpending, 'evidence'> & { readonly evidence: Evidence };
-
-function consultations(ctx: Context): Consultation[] {
-  // Written by planRun from the same type.
-  return listErrorSpending(ctx.db, requireProfile(ctx).id).map((one) => ({
-    ...one,
-    evidence: JSON.parse(one.evidence) as Evidence,
-  }));
+function spendings(ctx: Context): ErrorSpending[] {
+  return listErrorSpending(ctx.db, requireProfile(ctx).id);
 }
 
-function familyOf(all: readonly Consultation[], now: Evidence): Consultation[] {
-  return all.filter(({ evidence }) => continues(evidence, now));
+function nextShare(
+  ctx: Context,
+  of: { kind: BudgetKind; epoch: EvidenceEpoch | null; ledger: readonly ErrorSpending[] },
+): { consultation: number; alpha: number | null } {
+  const own = of.ledger.filter(({ kind, epochId }) => kind === of.kind && epochId === of.epoch?.id);
+  const consultation = nextConsultation(own);
+  return {
+    consultation,
+    alpha:
+      of.kind === 'deletion' ? deletionAlpha(consultation) : consultationAlpha(alphaOf(ctx, of.epoch), consultation),
+  };
 }
 
-/**
- * Whether what was spent on earlier evidence counts for today's: the same model, judge and evaluator, and less than
- * half of the holdout scenarios new. Else an edit of one scenario would refill the budget.
- */
-function continues(earlier: Evidence, now: Evidence): boolean {
-  const models = ({ agent, judge, evaluator }: Evidence): string => JSON.stringify([agent, judge, evaluator]);
-  const known = new Set(earlier.holdout);
-  const fresh = now.holdout.filter((scenario) => !known.has(scenario)).length;
-  return models(earlier) === models(now) && fresh * 2 < now.holdout.length;
+/** An epoch's alpha is fixed when it opens; a stricter setting holds at once, a laxer one from the next epoch on. */
+function alphaOf(ctx: Context, epoch: EvidenceEpoch | null): number {
+  const { alpha } = ctx.config.config.gate;
+  return epoch === null ? alpha : Math.min(alpha, epoch.alpha);
+}
+
+/** One error budget of the profile. */
+export interface EpochView {
+  readonly number: number;
+  readonly openedAt: number;
+  readonly openedBy: string;
+  readonly reason: string;
+  /** Chance of any false keep in it. */
+  readonly alpha: number;
+  /** Of that, what consultations without a keep have spent. */
+  readonly spent: number;
+  readonly consultations: number;
+  readonly deletions: number;
 }
 
 /** The error budget as `status` shows it. */
 export interface ErrorBudgetView {
-  /** Chance of any false keep over all edits under this evidence. */
+  /** Number of the epoch that the next consultation spends from. */
+  readonly epoch: number;
+  /** Chance of any false keep over all edits of this epoch. */
   readonly alpha: number;
-  /** Consultations of the holdout under this evidence so far, deletions not counted. */
+  /** Of that, what is not spent. */
+  readonly left: number;
+  /** Consultations of the holdout in this epoch so far, deletions not counted. */
   readonly consultations: number;
-  /** What the next one may spend. */
+  /** The next one's number (a keep hands its own on), and what it may spend. */
+  readonly nextConsultation: number;
   readonly nextAlpha: number;
-  readonly deletions: { readonly consultations: number; readonly nextAlpha: number | null };
-  /** Suites and models so far that had, or have, an alpha of their own. */
-  readonly families: number;
+  readonly deletions: {
+    readonly consultations: number;
+    readonly nextConsultation: number;
+    /** Null when they are used up. */
+    readonly nextAlpha: number | null;
+    readonly left: number;
+  };
+  readonly epochs: readonly EpochView[];
+  /** Of all epochs: what may have gone wrong in any of them. */
+  readonly summedAlpha: number;
+  /** What is another than when the epoch was opened, in words. */
+  readonly changes: readonly string[];
+  /** `error-budget renew` may open a new epoch. */
+  readonly renewable: boolean;
 }
 
 export async function errorBudgetView(ctx: Context): Promise<ErrorBudgetView> {
-  const now = (await evidenceFingerprint(ctx)).detail;
-  const all = consultations(ctx);
-  const family = familyOf(all, now);
-  const improvements = family.filter(({ kind }) => kind === 'improvement');
-  const deletions = family.filter(({ kind }) => kind === 'deletion');
-  const { alpha } = ctx.config.config.gate;
+  const { epoch, renewable, changes } = epochNow(ctx, (await evidenceFingerprint(ctx)).detail);
+  const ledger = spendings(ctx);
+  const epochs = epochsOf(ctx).map((one) => epochView(one, ledger));
+  const improvement = nextShare(ctx, { kind: 'improvement', epoch, ledger });
+  const deletion = nextShare(ctx, { kind: 'deletion', epoch, ledger });
+  const own = epochs.find(({ number }) => number === epoch?.number);
+  const alpha = epoch?.alpha ?? alphaOf(ctx, null);
   return {
+    epoch: epoch?.number ?? 1,
     alpha,
-    consultations: improvements.length,
-    nextAlpha: consultationAlpha(alpha, nextConsultation(improvements)),
-    deletions: { consultations: deletions.length, nextAlpha: deletionAlpha(nextConsultation(deletions)) },
-    families: countFamilies([...all.map(({ evidence }) => evidence), now]),
+    left: alpha - (own?.spent ?? 0),
+    consultations: own?.consultations ?? 0,
+    nextConsultation: improvement.consultation,
+    nextAlpha: improvement.alpha ?? 0,
+    deletions: {
+      consultations: own?.deletions ?? 0,
+      nextConsultation: deletion.consultation,
+      nextAlpha: deletion.alpha,
+      left: DELETION_ALPHA * Math.max(0, DELETION_CONSULTATIONS - deletion.consultation + 1),
+    },
+    epochs,
+    summedAlpha: epochs.length === 0 ? alpha : epochs.reduce((sum, one) => sum + one.alpha, 0),
+    changes,
+    renewable,
   };
 }
 
-function countFamilies(evidence: readonly Evidence[]): number {
-  const firsts: Evidence[] = [];
-  for (const one of evidence) if (!firsts.some((first) => continues(first, one))) firsts.push(one);
-  return firsts.length;
+function epochView(epoch: EvidenceEpoch, ledger: readonly ErrorSpending[]): EpochView {
+  const own = ledger.filter(({ epochId }) => epochId === epoch.id);
+  const improvements = own.filter(({ kind }) => kind === 'improvement');
+  return {
+    number: epoch.number,
+    openedAt: epoch.at,
+    openedBy: epoch.actor,
+    reason: epoch.reason,
+    alpha: epoch.alpha,
+    spent: improvements.reduce((sum, { alpha, kept }) => sum + (kept ? 0 : alpha), 0),
+    consultations: improvements.length,
+    deletions: own.length - improvements.length,
+  };
 }

@@ -11,6 +11,7 @@ import { recordConsultation } from '../store/holdoutConsultations.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
 import type { Context } from './context.js';
 import { shareOf, type ErrorShare } from './errorBudget.js';
+import { epochToSpend } from './evidenceEpochs.js';
 import { evidenceFingerprint, type EvidenceFingerprint } from './evidence.js';
 import { estimateEvaluation } from './estimateEvaluation.js';
 import { guarded, withEvalSession, type EvalSession } from './evalSession.js';
@@ -150,19 +151,25 @@ function consult(
 ): void {
   const { experiment, evalRunId, fingerprint, share, evidence } = of;
   const now = shareOf(ctx, { kind: share.kind, evidence });
-  if (fingerprint !== share.evidenceFingerprint || now.consultation !== share.consultation) {
+  if (
+    fingerprint !== share.evidenceFingerprint ||
+    now.epoch !== share.epoch ||
+    now.consultation !== share.consultation
+  ) {
     throw new KarpathyError('stale', 'The suite, the model or the error budget changed just now; nothing was run.', {
       hint: 'Run the command again.',
     });
   }
   const { profileId } = experiment;
   const common = { profileId, experimentId: experiment.id, evalRunId, at: ctx.clock.now() };
-  recordErrorSpending(ctx.db, { ...common, ...share });
+  const { kind, consultation, alpha } = share;
+  const epochId = epochToSpend(ctx, evidence);
+  recordErrorSpending(ctx.db, { ...common, epochId, evidenceFingerprint: fingerprint, kind, consultation, alpha });
   recordConsultation(ctx.db, {
     ...common,
     kind: 'evaluation',
     actor: 'gate',
-    detail: `evaluation of experiment ${experiment.id}, consultation ${share.consultation} under this evidence`,
+    detail: `evaluation of experiment ${experiment.id}, consultation ${consultation} of epoch ${share.epoch}`,
   });
 }
 

@@ -38,7 +38,7 @@ export interface PhaseFacts {
   readonly target: TargetStatus;
   readonly job: OpenJob | null;
   readonly now: number;
-  /** Model, suite, evaluator or host are others than those the evidence was taken with. */
+  /** Model, judge, suite or evaluator are others than those the evidence was taken with. */
   readonly evidenceExpired: boolean;
 }
 
@@ -94,7 +94,7 @@ export function nextStep(phase: Phase, facts: PhaseFacts): NextStep {
       });
     case 'stale':
       return {
-        say: `${facts.target === 'as_base' ? 'Model, scenarios, evaluator or host changed after the test' : 'The file was changed after this edit was written'}, so the evidence no longer holds. Reject it and propose again.`,
+        say: `${facts.target === 'as_base' ? 'Model, judge, scenarios or evaluator changed after the test' : 'The file was changed after this edit was written'}, so the evidence no longer holds. Reject it and propose again.`,
         commands: [`reject ${id} --reason 'the evidence expired'`],
       };
     case 'ready to apply':

@@ -21,6 +21,7 @@ import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
 import { shareOf } from './errorBudget.js';
 import { evidenceFingerprint } from './evidence.js';
+import { evidenceNotice } from './evidenceEpochs.js';
 import { groupsOf, requirePower } from './power.js';
 import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
@@ -45,7 +46,7 @@ export interface StartedProposal {
   readonly experimentId: number;
   /** Long work to run with `runJobNow` or `launchWork`; null when there is none. */
   readonly jobId: number | null;
-  /** What would have been refused from a model; a person decides for themselves. */
+  /** What a person should know: what would have been refused from a model, what has changed since the last test. */
   readonly warnings: readonly string[];
 }
 
@@ -64,13 +65,15 @@ export async function startProposal(
   assertNoneInFlight(ctx);
   const base = readBase(ctx);
   if (options.evaluate) await assertCanEvaluate(ctx, options);
+  const notice = options.evaluate ? await evidenceNotice(ctx) : null;
+  const notices = notice === null ? [] : [notice];
   if (source.by === 'model') {
     assertProposerUsable(ctx);
     const started = immediate(ctx.db, () => {
       const experimentId = openExperiment(ctx, { reason: 'a proposal of the model was asked for' });
       return { experimentId, jobId: enqueue(ctx, { kind: 'propose', experimentId, payload: { ...options } }) };
     });
-    return { ...started, warnings: [] };
+    return { ...started, warnings: notices };
   }
   const { record, warnings } = await checkEdit(ctx, base, {
     wanted: wantedOf(source),
@@ -84,7 +87,7 @@ export async function startProposal(
     if (!options.evaluate) return { experimentId, jobId: null };
     return { experimentId, jobId: enqueue(ctx, { kind: 'evaluate', experimentId, payload: { ...options } }) };
   });
-  return { ...started, warnings };
+  return { ...started, warnings: [...notices, ...warnings] };
 }
 
 function wantedOf(source: WantedEdit): WantedEdit {

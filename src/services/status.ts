@@ -44,6 +44,8 @@ export interface ExperimentView {
   readonly rationale: string | null;
   readonly proposer: string | null;
   readonly verdict: VerdictView | null;
+  /** Model, judge, suite or evaluator are others than at the verdict: it says nothing about what is there now. */
+  readonly evidenceExpired: boolean;
   readonly overrideReason: string | null;
   /** Null before the apply. */
   readonly window: WindowView | null;
@@ -144,6 +146,7 @@ export async function standing(
     rationale: experiment.rationale,
     proposer: experiment.proposerModel,
     verdict: verdictView(experiment),
+    evidenceExpired: facts.evidenceExpired,
     overrideReason: experiment.approvalOverrideReason,
     window: windowOf(experiment),
     spent: spent(ctx, experiment.id),
@@ -152,10 +155,8 @@ export async function standing(
   return { view, next: nextStep(phase, facts) };
 }
 
-/** Whether an undecided proposal rests on evidence that no longer speaks of what is there now. */
 async function evidenceExpired(ctx: Context, experiment: ExperimentRow): Promise<boolean> {
-  const matters = (experiment.state === 'proposed' || experiment.state === 'approved') && experiment.verdict !== null;
-  if (!matters || experiment.evidenceFingerprint === null) return false;
+  if (experiment.verdict === null || experiment.evidenceFingerprint === null) return false;
   return (await evidenceFingerprint(ctx)).sha256 !== experiment.evidenceFingerprint;
 }
 

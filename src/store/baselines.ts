@@ -8,6 +8,8 @@ export interface Baseline {
   readonly file: string;
   readonly contentSha256: string;
   readonly evidenceFingerprint: string | null;
+  /** Since when model, suite or evaluator are others than at the verification; null while they are the same. */
+  readonly evidenceExpiredAt: number | null;
   /** Of the applied text in the fresh trials, in [0, 1]. */
   readonly passRate: number | null;
   /** Fresh estimate of the live window, in [-1, 1]. */
@@ -27,7 +29,7 @@ interface Stored extends Omit<Baseline, 'interval' | 'metrics'> {
 }
 
 const SELECT = `SELECT id, profile_id AS profileId, experiment_id AS experimentId, file, content_sha256 AS contentSha256,
-  evidence_fingerprint AS evidenceFingerprint, pass_rate AS passRate, effect, interval_low AS intervalLow,
+  evidence_fingerprint AS evidenceFingerprint, evidence_expired_at AS evidenceExpiredAt, pass_rate AS passRate, effect, interval_low AS intervalLow,
   interval_high AS intervalHigh, groups, epochs, metrics, recorded_at AS recordedAt FROM baselines`;
 
 function fromStored({ intervalLow, intervalHigh, metrics, ...row }: Stored): Baseline {
@@ -38,7 +40,7 @@ function fromStored({ intervalLow, intervalHigh, metrics, ...row }: Stored): Bas
   };
 }
 
-export interface NewBaseline extends Omit<Baseline, 'id' | 'interval' | 'metrics'> {
+export interface NewBaseline extends Omit<Baseline, 'id' | 'interval' | 'metrics' | 'evidenceExpiredAt'> {
   readonly intervalLow: number | null;
   readonly intervalHigh: number | null;
   /** Any JSON document. */

@@ -102,6 +102,17 @@ export function listEvalRuns(db: Db, filter: EvalRunFilter): EvalRunRow[] {
     });
 }
 
+/** What evidence with this fingerprint rested on, as JSON; null when no run has it. */
+export function fingerprintDetail(db: Db, of: { profileId: number; sha256: string }): string | null {
+  const row = db
+    .prepare<unknown[], { detail: string | null }>(
+      `SELECT fingerprint_detail AS detail FROM eval_runs
+       WHERE profile_id = @profileId AND evidence_fingerprint = @sha256 ORDER BY id DESC LIMIT 1`,
+    )
+    .get(of);
+  return row?.detail ?? null;
+}
+
 /** Before each stretch of work; a run that was interrupted goes on. */
 export function markRunning(db: Db, id: number, at: number): void {
   db.prepare(

@@ -37,6 +37,8 @@ export interface ExperimentRow {
   readonly offlineScore: number | null;
   readonly liveScore: number | null;
   readonly evidenceFingerprint: string | null;
+  /** Since when model, suite or evaluator are others than at the verdict; null while they are the same. */
+  readonly evidenceExpiredAt: number | null;
   readonly costUsd: number | null;
   readonly tokens: number | null;
 

@@ -16,7 +16,7 @@ export function statusText(look: Look, view: StatusView, now: number): string {
       ? []
       : [field(look, 'paused', look.colors.yellow(`since ${timestamp(view.paused.at)}${reason(view.paused.reason)}`))]),
     field(look, 'scenarios', `${view.scenarios.train} train, ${view.scenarios.holdout} holdout`),
-    ...(view.errorBudget === null ? [] : [field(look, 'error budget', errorBudgetLine(view.errorBudget))]),
+    ...(view.errorBudget === null ? [] : errorBudgetLines(look, view.errorBudget)),
   ];
   if (view.experiment === null) {
     lines.push(field(look, 'in flight', 'nothing'));
@@ -31,15 +31,42 @@ export function statusText(look: Look, view: StatusView, now: number): string {
   return [...lines, '', nextText(look, view.next)].join('\n');
 }
 
-/** `2 holdout tests so far; the next may err 0.206 %, of 5 % over all`. */
-function errorBudgetLine(budget: ErrorBudgetView): string {
-  const share = (alpha: number): string => `${Number((100 * alpha).toPrecision(3))} %`;
-  const epochs =
-    budget.families > 1 ? `; ${budget.families} suites or models so far, each with an error of its own` : '';
-  const tested = budget.deletions.consultations;
-  const left = budget.deletions.nextAlpha === null ? 'used up' : `next ${share(budget.deletions.nextAlpha)}`;
-  const deletions = tested === 0 ? '' : `; deletions: ${plural(tested, 'test')}, ${left}`;
-  return `${plural(budget.consultations, 'holdout test')} so far; the next may err ${share(budget.nextAlpha)}, of ${share(budget.alpha)} over all${epochs}${deletions}`;
+function errorBudgetLines(look: Look, budget: ErrorBudgetView): string[] {
+  const { changes, renewable } = budget;
+  const renewal = renewable ? ', until `error-budget renew` opens a new one' : '';
+  return [
+    field(look, 'holdout', errorBudgetLine(budget)),
+    ...(changes.length === 0
+      ? []
+      : [
+          field(
+            look,
+            'changed',
+            look.colors.yellow(`${changes.join('; ')}. Tests go on spending the same budget${renewal}.`),
+          ),
+        ]),
+  ];
+}
+
+/** `2 tests so far; the next is number 3 and may err 0.198 %; 4.55 % of 5 % left; ...`. */
+export function errorBudgetLine(budget: ErrorBudgetView): string {
+  const { deletions, epochs } = budget;
+  const deleted =
+    deletions.nextAlpha === null ? 'used up' : `next ${share(deletions.nextAlpha)}, ${share(deletions.left)} left`;
+  return [
+    `${plural(budget.consultations, 'test')} so far`,
+    `the next is number ${budget.nextConsultation} and may err ${share(budget.nextAlpha)}`,
+    `${share(budget.left)} of ${share(budget.alpha)} left`,
+    ...(epochs.length > 1
+      ? [`budget ${budget.epoch} of ${epochs.length}, which sum to ${share(budget.summedAlpha)}`]
+      : []),
+    ...(deletions.consultations === 0 ? [] : [`deletions: ${plural(deletions.consultations, 'test')}, ${deleted}`]),
+  ].join('; ');
+}
+
+/** A small probability: `0.238 %`. */
+export function share(alpha: number): string {
+  return `${Number((100 * alpha).toPrecision(3))} %`;
 }
 
 function reason(text: string | null): string {
@@ -63,11 +90,18 @@ export function experimentLines(look: Look, view: ExperimentView, { now, budget 
     ...beforeAfter(look, view.edit),
     ...(view.verdict === null && view.state === 'proposed' && view.edit.operation === null
       ? []
-      : [field(look, 'evidence', verdictLine(look, view.verdict))]),
+      : [field(look, 'evidence', `${verdictLine(look, view.verdict)}${expired(look, view)}`)]),
     ...(view.overrideReason === null ? [] : [field(look, 'override', yellow(view.overrideReason))]),
     ...windowLines(look, view, now),
     field(look, 'cost', costLine(view, budget)),
   ];
+}
+
+function expired({ colors }: Look, { evidenceExpired, state }: ExperimentView): string {
+  const matters = state !== 'rejected' && state !== 'reverted';
+  return evidenceExpired && matters
+    ? `, ${colors.yellow('expired: model, judge, scenarios or evaluator changed')}`
+    : '';
 }
 
 function author(proposer: string | null): string {

@@ -5,6 +5,7 @@ import { ownExperiment } from '../../services/ownExperiment.js';
 import { whichExperiment } from '../../services/whichExperiment.js';
 import { command } from '../command.js';
 import { runInForeground } from '../foreground.js';
+import { showEvidenceNotice } from '../evidenceNotice.js';
 import { experimentId, flag } from '../inputs.js';
 import { standingAnswer } from '../outcome.js';
 
@@ -27,6 +28,7 @@ export const evaluateCommand = command({
         `Experiment ${experiment.id} is ${experiment.state}; only a proposed one is tested.`,
       );
     }
+    await showEvidenceNotice(session);
     await runInForeground(session, evaluationJob(ctx, experiment, { underpowered }));
     return standingAnswer(ctx, experiment.id, { done: 'Evaluated.' });
   },

@@ -27,6 +27,10 @@ const LOADERS: Readonly<Record<string, () => Promise<CommandSpec[]>>> = {
   history: async () => [(await import('./history.js')).historyCommand],
   sentences: async () => [(await import('./sentences.js')).sentencesCommand],
   baselines: async () => [(await import('./baselines.js')).baselinesCommand],
+  'error-budget': async () => [
+    (await import('./errorBudget/show.js')).errorBudgetShowCommand,
+    (await import('./errorBudget/renew.js')).errorBudgetRenewCommand,
+  ],
   metrics: async () => [(await import('./metrics.js')).metricsCommand],
   snapshot: async () => [(await import('./snapshot.js')).snapshotCommand],
   approve: async () => [(await import('./approve.js')).approveCommand],

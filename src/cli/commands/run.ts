@@ -3,6 +3,7 @@ import { enqueue } from '../../services/enqueue.js';
 import { status } from '../../services/status.js';
 import { statusText } from '../../text/status.js';
 import { command } from '../command.js';
+import { showEvidenceNotice } from '../evidenceNotice.js';
 import { runInForeground } from '../foreground.js';
 
 export const runCommand = command({
@@ -14,6 +15,7 @@ export const runCommand = command({
   input: z.object({}),
   async run(session) {
     const { ctx } = session;
+    await showEvidenceNotice(session);
     await runInForeground(session, enqueue(ctx, { kind: 'run', experimentId: null }));
     const view = await status(ctx);
     return { data: view, text: (look) => statusText(look, view, ctx.clock.now()) };

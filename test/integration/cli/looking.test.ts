@@ -105,7 +105,7 @@ describe('the phase follows from state, verdict, job and file', () => {
     await cli(fixture, ['scenario', 'add', 'new', '--split', 'holdout', '--input', 'Hi', '--check', 'must_contain=Hi']);
     const view = await status();
     expect(view.experiment?.phase).toBe('stale');
-    expect(view.next.say).toContain('Model, scenarios, evaluator or host changed');
+    expect(view.next.say).toContain('Model, judge, scenarios or evaluator changed');
   });
 
   it('ready to apply, then counting sessions', async () => {

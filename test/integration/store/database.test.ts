@@ -146,13 +146,22 @@ describe('what is append-only', () => {
     ['an update', 'UPDATE error_budget_ledger SET alpha = 0.001'],
     ['a deletion', 'DELETE FROM error_budget_ledger'],
     ['INSERT OR REPLACE', `INSERT OR REPLACE INTO error_budget_ledger SELECT * FROM error_budget_ledger`],
+    ['another alpha of an epoch', 'UPDATE evidence_epochs SET alpha = 0.5'],
+    ['the end of an epoch', 'DELETE FROM evidence_epochs'],
+    [
+      'a second chance at the same share',
+      `INSERT INTO error_budget_ledger (profile_id, epoch_id, evidence_fingerprint, kind, consultation, alpha, eval_run_id, at)
+       SELECT profile_id, epoch_id, evidence_fingerprint, kind, consultation, alpha, 2, at FROM error_budget_ledger`,
+    ],
   ])('the error budget refuses %s', (_, sql) => {
     const { db, profileId } = testContext();
     db.exec(`INSERT INTO eval_runs (id, profile_id, purpose, plan, plan_sha256, incumbent_sha256, created_at)
-      VALUES (1, ${profileId}, 'selection', '{}', 'x', 'y', 1)`);
-    db.exec(`INSERT INTO error_budget_ledger (profile_id, evidence_fingerprint, kind, consultation, alpha, eval_run_id, at)
-      VALUES (${profileId}, 'x', 'improvement', 1, 0.01, 1, 1)`);
-    expect(() => db.exec(sql)).toThrow(/append-only/);
+      VALUES (1, ${profileId}, 'selection', '{}', 'x', 'y', 1), (2, ${profileId}, 'selection', '{}', 'x', 'y', 1)`);
+    db.exec(`INSERT INTO evidence_epochs (id, profile_id, number, alpha, evidence, evidence_fingerprint, actor, reason, at)
+      VALUES (1, ${profileId}, 1, 0.05, '{}', 'x', 'gate', 'first', 1)`);
+    db.exec(`INSERT INTO error_budget_ledger (profile_id, epoch_id, evidence_fingerprint, kind, consultation, alpha, eval_run_id, at)
+      VALUES (${profileId}, 1, 'x', 'improvement', 1, 0.01, 1, 1)`);
+    expect(() => db.exec(sql)).toThrow(/append-only|is spent/);
     expect(db.prepare('SELECT alpha FROM error_budget_ledger').pluck().get()).toBe(0.01);
   });
 

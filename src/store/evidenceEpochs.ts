@@ -1,0 +1,55 @@
+import type { Actor } from '../domain/experiment.js';
+import type { Db } from './database.js';
+
+/** An error budget, and the evidence it was opened for. */
+export interface EvidenceEpochRow {
+  readonly id: number;
+  /** Of the profile, from 1. */
+  readonly number: number;
+  /** Chance of any false keep in this epoch, in (0, 1). */
+  readonly alpha: number;
+  /** `EvidenceFingerprint` detail as JSON. */
+  readonly evidence: string;
+  readonly actor: Actor;
+  readonly reason: string;
+  readonly at: number;
+}
+
+/** Oldest first. */
+export function listEpochs(db: Db, profileId: number): EvidenceEpochRow[] {
+  return db
+    .prepare<[number], EvidenceEpochRow>(
+      'SELECT id, number, alpha, evidence, actor, reason, at FROM evidence_epochs WHERE profile_id = ? ORDER BY number',
+    )
+    .all(profileId);
+}
+
+export interface NewEpoch extends Omit<EvidenceEpochRow, 'id' | 'number'> {
+  readonly profileId: number;
+  readonly evidenceFingerprint: string;
+}
+
+/** Returns the new epoch's id; its number is the next one of the profile. Call it in a transaction. */
+export function insertEpoch(db: Db, epoch: NewEpoch): number {
+  return Number(
+    db
+      .prepare(
+        `INSERT INTO evidence_epochs (profile_id, number, alpha, evidence, evidence_fingerprint, actor, reason, at)
+         SELECT @profileId, 1 + count(*), @alpha, @evidence, @evidenceFingerprint, @actor, @reason, @at
+         FROM evidence_epochs WHERE profile_id = @profileId`,
+      )
+      .run(epoch).lastInsertRowid,
+  );
+}
+
+/**
+ * Marks what rests on other evidence than today's, and takes the mark off what rests on it again; writes only what
+ * changes.
+ */
+export function markExpiredEvidence(db: Db, of: { profileId: number; fingerprint: string; at: number }): void {
+  const set = `SET evidence_expired_at = CASE WHEN evidence_fingerprint = @fingerprint THEN NULL ELSE @at END
+    WHERE profile_id = @profileId AND evidence_fingerprint IS NOT NULL
+      AND (evidence_fingerprint = @fingerprint) = (evidence_expired_at IS NOT NULL)`;
+  db.prepare(`UPDATE experiments ${set} AND state IN ('proposed', 'approved', 'live', 'verified')`).run(of);
+  db.prepare(`UPDATE baselines ${set}`).run(of);
+}
