@@ -22,6 +22,8 @@ export interface Answer {
   readonly data: object;
   readonly text: (look: Look) => string;
   readonly exitCode?: ExitCode;
+  /** The text is for another program: printed as it is, without a head. */
+  readonly raw?: boolean;
 }
 
 export interface ArgumentSpec {

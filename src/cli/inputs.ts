@@ -12,6 +12,20 @@ export const wholeNumber = z
   .regex(/^\d{1,15}$/, { error: 'must be a whole number, 0 or more' })
   .transform(Number);
 
+const UNITS = { h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+const SINCE_FORM = 'must be a day like 2026-05-01, or how long ago: 12h, 30d, 8w';
+
+/** A point in time, as milliseconds since the epoch once the time of asking is known. A day begins in UTC. */
+export const since = z
+  .string()
+  .regex(/^(\d{4}-\d\d-\d\d|\d{1,6}[hdw])$/, { error: SINCE_FORM })
+  .refine((text) => !text.includes('-') || !Number.isNaN(Date.parse(text)), { error: SINCE_FORM })
+  .transform((text) => {
+    if (text.includes('-')) return () => Date.parse(text);
+    const unit = UNITS[text.slice(-1) as keyof typeof UNITS];
+    return (now: number) => now - Number(text.slice(0, -1)) * unit;
+  });
+
 export const positiveNumber = z
   .string()
   .regex(/^\d+(\.\d+)?$/, { error: 'must be a number above 0, like 2.50' })

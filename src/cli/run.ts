@@ -100,6 +100,7 @@ function render(answer: Answer, { session, json }: { session: Session; json: boo
   const { ctx, look } = session;
   // The profile comes first, whatever the data calls its own.
   if (json) return `${JSON.stringify(Object.assign({ profile: '' }, answer.data, { profile: ctx.profile.name }))}\n`;
+  if (answer.raw === true) return answer.text(look);
   return `${header(look, ctx.profile)}\n${asTyped(answer.text(look).trimEnd(), look.command)}\n`;
 }
 
@@ -133,6 +134,8 @@ function lookOf(io: CliIo, globals: Globals): Look {
   return makeLook({
     width: io.stdout.columns,
     color: wanted && (io.isTTY.stdout || io.env.FORCE_COLOR !== undefined),
+    // POSIX: the first of these that is set and not empty decides.
+    unicode: /utf-?8/i.test([io.env.LC_ALL, io.env.LC_CTYPE, io.env.LANG].find(Boolean) ?? ''),
     form: 'terminal',
     command: io.helpName,
   });

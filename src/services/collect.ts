@@ -12,53 +12,53 @@ import {
   sumSessions,
   type MetricsFigures,
   type MetricsSnapshot,
-  type WindowKind,
 } from '../store/metrics.js';
 import type { ProfileRow } from '../store/profiles.js';
-import { daysTouchedSince } from '../store/sessionTags.js';
+import { daysOfSessions, daysTouchedSince } from '../store/sessionTags.js';
 import type { Context } from './context.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
 import { measureSessions } from './measureSessions.js';
+import { experimentWindows, type MetricsWindow } from './metricsWindows.js';
 import { requireProfile } from './requireProfile.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const AGENT_LOG = 'agent.log';
 
-/** Sessions that started in [startedAt, endedAt), whenever their turns ran. Milliseconds since the epoch. */
-export interface MetricsWindow {
-  readonly kind: WindowKind;
-  readonly experimentId: number | null;
-  readonly startedAt: number;
-  readonly endedAt: number;
-}
-
 export interface CollectResult {
   readonly ingested: IngestSummary;
-  /** Oldest first; without a window the days (UTC) that changed, today always among them. */
+  /**
+   * Without a window: those before, under and after recent experiments, then the days (UTC) that changed, oldest
+   * first, today always the last one.
+   */
   readonly snapshots: readonly MetricsSnapshot[];
 }
 
 /**
- * Collects the profile's figures: of one window, else of every day in which something was new. A window has one row,
- * which is brought up to date; collecting again changes nothing. Figures without a source are null.
+ * Collects the profile's figures: of one window, else of every day and experiment in which something may be new. A
+ * window has one row, which is brought up to date; collecting again changes nothing. Figures without a source are null.
  * @throws KarpathyError `not_initialised`
  */
 export function collectMetrics(ctx: Context, window?: MetricsWindow): CollectResult {
   const profile = requireProfile(ctx);
   const ingested = ingestSpool(ctx);
-  const log = collectLog(ctx, profile);
-  measureSessions(ctx, profile);
-  const windows = window === undefined ? daysToCollect(ctx, profile) : [window];
+  const { span: log, sessions } = collectLog(ctx, profile);
+  const changed = [...sessions, ...measureSessions(ctx, profile)];
+  const windows =
+    window === undefined ? [...experimentWindows(ctx, profile.id), ...daysToCollect(ctx, profile, changed)] : [window];
   return { ingested, snapshots: windows.map((one) => snapshot(ctx, { profile, window: one, log })) };
 }
 
-function daysToCollect(ctx: Context, profile: ProfileRow): MetricsWindow[] {
+function daysToCollect(ctx: Context, profile: ProfileRow, changed: readonly string[]): MetricsWindow[] {
   const now = ctx.clock.now();
   const today = now - (now % DAY_MS);
-  const since = lastCapturedAt(ctx.db, profile.id) ?? 0;
+  const key = { profileId: profile.id, dayMs: DAY_MS };
+  // A clock that was ahead for a while must not hide what comes until then.
+  const since = Math.min(now, lastCapturedAt(ctx.db, profile.id) ?? 0);
   // A turn may have been spooled before the last collection and ingested after it: one day more is looked at again.
-  const touched = daysTouchedSince(ctx.db, { profileId: profile.id, since: since - DAY_MS, dayMs: DAY_MS });
-  const days = [...new Set([...touched, today])].sort((a, b) => a - b);
+  const touched = daysTouchedSince(ctx.db, { ...key, since: since - DAY_MS });
+  const days = [...new Set([...touched, ...daysOfSessions(ctx.db, { ...key, sessionIds: changed }), today])].sort(
+    (a, b) => a - b,
+  );
   return days.map((day) => ({ kind: 'collect', experimentId: null, startedAt: day, endedAt: day + DAY_MS }));
 }
 
@@ -70,7 +70,7 @@ interface LogSpan {
 }
 
 /** Counts what is new in agent.log, once: the counts and the cursors move in one transaction. */
-function collectLog(ctx: Context, profile: ProfileRow): LogSpan | null {
+function collectLog(ctx: Context, profile: ProfileRow): { span: LogSpan | null; sessions: Iterable<string> } {
   const key = { profileId: profile.id, stream: AGENT_LOG };
   for (;;) {
     const cursors = logCursors(ctx.db, key);
@@ -84,7 +84,8 @@ function collectLog(ctx: Context, profile: ProfileRow): LogSpan | null {
     // Another process collected meanwhile: read again from where it stopped.
     if (!stored) continue;
     const current = read.files.at(-1);
-    return current === undefined ? null : { inode: current.inode, from: current.from, to: current.offset };
+    const span = current === undefined ? null : { inode: current.inode, from: current.from, to: current.offset };
+    return { span, sessions: read.counts.keys() };
   }
 }
 

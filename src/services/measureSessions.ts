@@ -15,13 +15,15 @@ const BATCH = 200;
 /**
  * Reads from the profile's state.db what its sessions used, for those that took a turn since they were read. One that
  * cannot be read now is tried again at the next collection; until then its figures stay unknown.
+ * @returns the sessions that were read
  */
-export function measureSessions(ctx: Pick<Context, 'db' | 'clock' | 'log'>, profile: ProfileRow): void {
+export function measureSessions(ctx: Pick<Context, 'db' | 'clock' | 'log'>, profile: ProfileRow): string[] {
   const now = ctx.clock.now();
   const ids = sessionsToMeasure(ctx.db, { profileId: profile.id, since: now - LOOK_BACK_MS, settleMs: SETTLE_MS });
   for (let from = 0; from < ids.length; from += BATCH) {
-    if (!measureBatch(ctx, profile, ids.slice(from, from + BATCH))) return;
+    if (!measureBatch(ctx, profile, ids.slice(from, from + BATCH))) return ids.slice(0, from);
   }
+  return ids;
 }
 
 function measureBatch(

@@ -25,3 +25,14 @@ export function targetStatus(_ctx: Pick<Context, 'profile'>, experiment: Target)
   if (found !== null && found === experiment.candidateSha256) return 'as_applied';
   return found !== null && found === experiment.baseSha256 ? 'as_base' : 'edited';
 }
+
+/** Of the bytes that the profile's target file holds now; null = missing, or nothing that can be read. */
+export function targetSha256(profile: { readonly rootPath: string; readonly targetRelpath: string }): string | null {
+  try {
+    const found = hashAt(resolveTarget(profile.rootPath, profile.targetRelpath));
+    return found === ABSENT ? null : found;
+  } catch (error) {
+    if (!isKarpathyError(error)) throw error;
+    return null;
+  }
+}

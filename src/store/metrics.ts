@@ -166,6 +166,22 @@ export function listSnapshots(
   return rows.map(fromStored);
 }
 
+/** The windows of the newest applied experiments, newest experiment first. */
+export function windowsByExperiment(
+  db: Db,
+  of: { profileId: number; since: number; limit: number },
+): MetricsSnapshot[] {
+  const rows = db
+    .prepare(
+      `${SELECT} WHERE profile_id = @profileId AND experiment_id IN (
+         SELECT id FROM experiments WHERE profile_id = @profileId AND applied_at >= @since
+         ORDER BY applied_at DESC LIMIT @limit)
+       ORDER BY experiment_id DESC, window_started_at`,
+    )
+    .all(of) as Stored[];
+  return rows.map(fromStored);
+}
+
 /** When this profile's figures were last captured; null = never. */
 export function lastCapturedAt(db: Db, profileId: number): number | null {
   return db

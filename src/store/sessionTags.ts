@@ -72,6 +72,20 @@ export function daysTouchedSince(db: Db, of: { profileId: number; since: number;
     .all(of) as number[];
 }
 
+/** Days in which these sessions started. */
+export function daysOfSessions(
+  db: Db,
+  of: { profileId: number; sessionIds: readonly string[]; dayMs: number },
+): number[] {
+  return db
+    .prepare(
+      `SELECT DISTINCT started_at - started_at % cast(@dayMs AS INTEGER) FROM session_tags
+       WHERE profile_id = @profileId AND session_id IN (SELECT value FROM json_each(@ids))`,
+    )
+    .pluck()
+    .all({ profileId: of.profileId, dayMs: of.dayMs, ids: JSON.stringify(of.sessionIds) }) as number[];
+}
+
 export interface WindowQuery {
   readonly profileId: number;
   readonly appliedAt: number;

@@ -8,6 +8,8 @@ export interface Look {
   readonly colors: Colors;
   /** `plain` is for a chat: no tables, no alignment, short. */
   readonly form: 'terminal' | 'plain';
+  /** The terminal is known to show UTF-8. */
+  readonly unicode: boolean;
   /** How commands are written in hints: `hermes karpathy`, `karpathy`, `/karpathy`. */
   readonly command: string;
   /** How they are written in a terminal, for what a chat does not have. */
@@ -17,6 +19,7 @@ export interface Look {
 export function makeLook(options: {
   width?: number | undefined;
   color: boolean;
+  unicode?: boolean;
   form: Look['form'];
   command: string;
 }): Look {
@@ -25,6 +28,7 @@ export function makeLook(options: {
     width: options.form === 'plain' ? Infinity : Math.max(40, Math.min(options.width ?? 80, 120)),
     colors: pico.createColors(options.color),
     form: options.form,
+    unicode: options.unicode ?? true,
     command: options.command,
     terminal: options.command,
   };

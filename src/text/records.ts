@@ -1,5 +1,5 @@
-import type { baselinesView, metricsView } from '../services/recordsView.js';
-import { count, percent, points, timestamp, usd } from './figures.js';
+import type { baselinesView } from '../services/recordsView.js';
+import { percent, points, timestamp } from './figures.js';
 import type { Look } from './look.js';
 import { table } from './table.js';
 
@@ -14,24 +14,4 @@ export function baselinesText(look: Look, baselines: ReturnType<typeof baselines
     `${baseline.contentSha256.slice(0, 12)}${baseline.evidenceExpiredAt === null ? '' : ' (evidence expired)'}`,
   ]);
   return table(look, ['recorded', 'experiment', 'passed', 'fresh gain', 'groups', 'text'], rows);
-}
-
-export function metricsText(look: Look, snapshots: ReturnType<typeof metricsView>): string {
-  if (snapshots.length === 0) return 'No metrics yet. `hermes karpathy collect` takes them.';
-  const rows = snapshots.map((s) => [
-    timestamp(s.windowStartedAt),
-    s.windowKind,
-    `${count(s.sessionsCompleted)} of ${count(s.sessionsStarted)}`,
-    count(s.turnsFailed),
-    count(s.errors),
-    count(s.retries),
-    count(s.toolErrors),
-    s.inputTokens === null || s.outputTokens === null ? 'unknown' : count(s.inputTokens + s.outputTokens),
-    s.costUsd === null ? 'unknown' : usd(s.costUsd),
-  ]);
-  return table(
-    look,
-    ['from', 'window', 'sessions', 'failed turns', 'errors', 'retries', 'tool errors', 'tokens', 'cost'],
-    rows,
-  );
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { collectMetrics } from '../../services/collect.js';
-import { metricsView } from '../../services/recordsView.js';
-import { metricsText } from '../../text/records.js';
+import { metricsByDay } from '../../services/metricsSeries.js';
+import { daysText } from '../../text/metrics.js';
 import { command } from '../command.js';
 
 export const collectCommand = command({
@@ -12,8 +12,8 @@ export const collectCommand = command({
   examples: ['collect'],
   input: z.object({}),
   async run({ ctx }) {
-    collectMetrics(ctx);
-    const snapshots = metricsView(ctx, { limit: 3 });
-    return { data: { snapshots }, text: (look) => metricsText(look, snapshots) };
+    const { snapshots } = collectMetrics(ctx);
+    const days = metricsByDay(ctx, { since: null, limit: 7 });
+    return { data: { snapshots }, text: (look) => daysText(look, days) };
   },
 });

@@ -162,5 +162,5 @@ it('tick and collect answer with what they did', async () => {
   const collected = await cli(fixture, ['--json', 'collect']);
   expect(collected.code).toBe(0);
   expect(collected.json<{ snapshots: unknown[] }>().snapshots).toHaveLength(1);
-  expect((await cli(fixture, ['metrics'])).stdout).toContain('collect');
+  expect((await cli(fixture, ['metrics'])).stdout).toContain('0 of 0');
 });
