@@ -102,6 +102,7 @@ CREATE TABLE experiments (
   live_deadline_at INTEGER,
   live_extensions INTEGER NOT NULL DEFAULT 0,
   live_note TEXT,                              -- what the window waits for, in words
+  live_guardrails TEXT CHECK (live_guardrails IS NULL OR json_valid(live_guardrails)), -- at its last end
   manual_conflict_detected INTEGER NOT NULL DEFAULT 0 CHECK (manual_conflict_detected IN (0, 1)),
   verified_at INTEGER,
   reverted_at INTEGER,

@@ -115,7 +115,12 @@ describe('guardrails', () => {
     const draw = (n: number): number[] => Array.from({ length: n }, () => (random() < 0.2 ? 1 : 0));
     let alarms = 0;
     for (let i = 0; i < 100; i += 1) {
-      const data = ['a', 'b', 'c', 'd'].map((name) => ({ name, before: draw(20), after: draw(20) }));
+      const data = ['a', 'b', 'c', 'd'].map((name) => ({
+        name,
+        unit: 'rate' as const,
+        before: draw(20),
+        after: draw(20),
+      }));
       if (judgeGuardrails(data, String(i)).some(({ alarm }) => alarm)) alarms += 1;
     }
     expect(alarms / 100).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / 100));

@@ -6,6 +6,7 @@ import {
   countWindow,
   resolveSessionTag,
   tagsWithOldText,
+  unansweredSessions,
   unresolvedTags,
   type WindowCounts,
   type WindowQuery,
@@ -22,10 +23,13 @@ export interface OpenChat {
   readonly lastTurnAt: number;
 }
 
-/** The host refused or cut the new text in a session since the apply, which it did not do to the old one. */
+/**
+ * The host refused or cut the new text in a session since the apply, which it did not do to the old one; or no session
+ * of the new text got any answer (`unanswered`), while sessions of another text did.
+ */
 export interface WindowFault {
   readonly sessionId: string;
-  readonly kind: PromptFault['kind'];
+  readonly kind: PromptFault['kind'] | 'unanswered';
 }
 
 export interface WindowStatus {
@@ -55,6 +59,11 @@ export function waitsForPerson(experiment: Pick<ExperimentRow, 'liveNote'>): boo
 
 export const WAITS_FOR_MONEY = 'Waits for budget: ';
 const OPEN_CHATS = 'Open chats still have the old text: ';
+const NO_ANSWERS = 'No answer yet in any session of the new text';
+/** So many sessions without any answer are no accident. */
+const UNANSWERED_SESSIONS = 3;
+/** A turn may take this long before its session counts as unanswered. */
+const TURN_MS = 15 * 60 * 1000;
 /** Longer ago than this a chat is not called open any more. */
 const OPEN_CHAT_MS = 7 * 24 * 60 * 60 * 1000;
 const NAMED_CHATS = 5;
@@ -87,11 +96,13 @@ interface LiveWindow {
 
 function refreshWindow(ctx: Context, window: LiveWindow): WindowStatus {
   const { experiment, query } = window;
-  const fault = resolveTexts(ctx, window);
+  const promptFault = resolveTexts(ctx, window);
+  const unanswered = findUnanswered(ctx, query);
+  const fault = promptFault ?? (unanswered?.othersAnswered === true ? unanswered.fault : null);
   const openChats = findOpenChats(ctx, window);
   const found = targetStatus(ctx, experiment);
   const counts = countWindow(ctx.db, query);
-  const note = noteOf(experiment, { fault, openChats });
+  const note = noteOf(experiment, { fault, openChats, unanswered: unanswered?.sessions ?? 0 });
   immediate(ctx.db, () => {
     // Another process may have ended the window since it was read.
     const now = getExperiment(ctx.db, experiment.id);
@@ -131,21 +142,29 @@ function dueOf(window: {
 /** What asks for a decision stays; else open chats are named while there are any. */
 function noteOf(
   experiment: ExperimentRow,
-  seen: { fault: WindowFault | null; openChats: readonly OpenChat[] },
+  seen: { fault: WindowFault | null; openChats: readonly OpenChat[]; unanswered: number },
 ): string | null {
   const { liveNote, autoRevertAgreed, targetRelpath } = experiment;
   if (waitsForPerson(experiment)) return liveNote;
   if (seen.fault !== null && !autoRevertAgreed) {
     return `${WAITS_FOR_PERSON}${faultText(seen.fault, targetRelpath)}. Revert it, or keep it with a reason.`;
   }
-  const earlier = liveNote?.startsWith(OPEN_CHATS) ? null : liveNote;
-  if (earlier !== null || seen.openChats.length === 0) return earlier;
+  const passing = liveNote?.startsWith(OPEN_CHATS) === true || liveNote?.startsWith(NO_ANSWERS) === true;
+  const earlier = passing ? null : liveNote;
+  if (earlier !== null) return earlier;
+  if (seen.unanswered > 0) {
+    return `${NO_ANSWERS} (${seen.unanswered} so far), nor in others since: is the provider down? \`hermes karpathy doctor\` looks.`;
+  }
+  if (seen.openChats.length === 0) return null;
   const names = seen.openChats.slice(0, NAMED_CHATS).map((chat) => `${chat.platform ?? 'chat'} ${chat.sessionId}`);
   const rest = seen.openChats.length - names.length;
   return `${OPEN_CHATS}${names.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}. Send /new there.`;
 }
 
 export function faultText(fault: WindowFault, file: string): string {
+  if (fault.kind === 'unanswered') {
+    return `no session of the new text was ever answered (the first is ${fault.sessionId}), while sessions of another text were`;
+  }
   return `the host ${fault.kind} ${file} in session ${fault.sessionId}`;
 }
 
@@ -169,6 +188,17 @@ function resolveTexts(ctx: Context, { profile, experiment, query }: LiveWindow):
     return { sessionId: tag.sessionId, kind: fault.kind };
   }
   return null;
+}
+
+/** Three sessions of the new text and no answer in any: a fault when others were answered meanwhile. */
+function findUnanswered(
+  ctx: Context,
+  query: WindowQuery,
+): { sessions: number; othersAnswered: boolean; fault: WindowFault } | null {
+  const found = unansweredSessions(ctx.db, { ...query, settledBefore: ctx.clock.now() - TURN_MS });
+  if (found === null || found.firstSessionId === null || found.sessions < UNANSWERED_SESSIONS) return null;
+  const { sessions, othersAnswered, firstSessionId: sessionId } = found;
+  return { sessions, othersAnswered, fault: { sessionId, kind: 'unanswered' } };
 }
 
 function findOpenChats(ctx: Context, { profile, query }: LiveWindow): OpenChat[] {

@@ -11,7 +11,9 @@ import { errorBudgetView, type ErrorBudgetView } from './errorBudget.js';
 import { diffView, type DiffView } from './diffView.js';
 import { evidenceFingerprint } from './evidence.js';
 import { idleStep, nextStep, phaseOf, type NextStep, type OpenJob, type Phase } from './nextStep.js';
+import type { GuardrailReport } from './guardrails.js';
 import { targetStatus } from './targetStatus.js';
+import { windowGuardrails } from './windowGuardrails.js';
 import { verdictView, type VerdictView } from './verdictView.js';
 
 /** A job as every surface shows it. */
@@ -34,6 +36,8 @@ export interface WindowView {
   readonly extensions: number;
   /** What the window waits for, in words. */
   readonly note: string | null;
+  /** Sessions since the apply against those before it; null without a text to compare. */
+  readonly guardrails: GuardrailReport | null;
 }
 
 export interface ExperimentView {
@@ -148,7 +152,7 @@ export async function standing(
     verdict: verdictView(experiment),
     evidenceExpired: facts.evidenceExpired,
     overrideReason: experiment.approvalOverrideReason,
-    window: windowOf(experiment),
+    window: windowOf(ctx, experiment),
     spent: spent(ctx, experiment.id),
     createdAt: experiment.createdAt,
   };
@@ -171,7 +175,7 @@ function openJob(ctx: Context, experiment: ExperimentRow): OpenJob | null {
   return { id: job.id, kind: job.kind, state: dead ? 'queued' : job.state, waitsFor: job.error?.message ?? null };
 }
 
-function windowOf(experiment: ExperimentRow): WindowView | null {
+function windowOf(ctx: Context, experiment: ExperimentRow): WindowView | null {
   if (experiment.appliedAt === null) return null;
   return {
     seen: experiment.liveSessionsObserved,
@@ -179,6 +183,7 @@ function windowOf(experiment: ExperimentRow): WindowView | null {
     deadlineAt: experiment.liveDeadlineAt,
     extensions: experiment.liveExtensions,
     note: experiment.liveNote,
+    guardrails: windowGuardrails(ctx, experiment),
   };
 }
 

@@ -5,11 +5,13 @@ import { listEvalRuns } from '../store/evalRuns.js';
 import { getExperiment, recordWindow, type ExperimentRow, type WindowRecord } from '../store/experiments.js';
 import { RATCHET } from './authority.js';
 import { collectMetrics } from './collect.js';
+import { alarmsOf, alarmText } from './guardrails.js';
 import type { Context } from './context.js';
 import { runLiveComparison } from './evaluate.js';
 import { ownExperiment } from './ownExperiment.js';
 import { revertExperiment } from './revert.js';
 import { verifyExperiment } from './verify.js';
+import { windowGuardrails } from './windowGuardrails.js';
 import { faultText, refreshWindows, WAITS_FOR_MONEY, WAITS_FOR_PERSON, type WindowStatus } from './liveWindow.js';
 
 export { refreshWindows, type WindowStatus } from './liveWindow.js';
@@ -130,8 +132,38 @@ function endWithTooFew(ctx: Context, judged: Judged): WindowOutcome {
   return outcomeOf(id)('extended', note);
 }
 
+/**
+ * Looks at the guardrails when the window is full. An alarm lets it go on once, for as many sessions and as long again,
+ * and says why; it decides nothing, because nobody assigned the sessions by chance.
+ */
+function checkGuardrails(ctx: Context, judged: Judged): WindowOutcome | null {
+  const { experiment } = judged;
+  const { id, appliedAt, liveDeadlineAt, liveExtensions, liveSessionsTarget } = experiment;
+  const now = ctx.clock.now();
+  collectMetrics(ctx, { kind: 'live', experimentId: id, startedAt: appliedAt ?? 0, endedAt: now });
+  const report = windowGuardrails(ctx, experiment);
+  if (report === null) return null;
+  const alarms = alarmsOf(report);
+  if (alarms.length === 0 || liveExtensions > 0) {
+    record(ctx, judged, { guardrails: report });
+    return null;
+  }
+  const length = Math.max(0, (liveDeadlineAt ?? now) - (appliedAt ?? now));
+  const note = `${alarmText(alarms)} The window goes on for as long again; nothing is reverted for this alone.`;
+  record(ctx, judged, {
+    guardrails: report,
+    note,
+    extensions: liveExtensions + 1,
+    deadlineAt: now + length,
+    ...(liveSessionsTarget === null ? {} : { sessionsTarget: 2 * liveSessionsTarget }),
+  });
+  return outcomeOf(id)('extended', note);
+}
+
 async function judgeByTrials(ctx: Context, judged: Judged): Promise<WindowOutcome> {
   const { experiment, options } = judged;
+  const alarmed = checkGuardrails(ctx, judged);
+  if (alarmed !== null) return alarmed;
   const compared = await compare(ctx, judged);
   options.fence?.();
   switch (compared.verdict) {
@@ -173,12 +205,15 @@ async function verify(ctx: Context, judged: Judged, verdict: WindowVerdict): Pro
     verdict,
     passRate: getExperiment(ctx.db, id).liveScore,
     evidenceFingerprint: run?.evidenceFingerprint ?? null,
-    metrics: { ...collectMetrics(ctx, window).snapshots[0] },
+    metrics: { ...collectMetrics(ctx, window).snapshots[0], guardrails: getExperiment(ctx.db, id).liveGuardrails },
     reason: verdict.reason,
   };
+  const report = windowGuardrails(ctx, getExperiment(ctx.db, id));
+  const alarms = report === null ? [] : alarmsOf(report);
   return unlessConflict(judged, async () => {
     await verifyExperiment(ctx, id, { evidence });
-    return outcomeOf(id)('verified', `Verified: ${verdict.reason}.`, verdict);
+    const said = [`Verified: ${verdict.reason}.`, ...(alarms.length === 0 ? [] : [alarmText(alarms)])];
+    return outcomeOf(id)('verified', said.join(' '), verdict);
   });
 }
 

@@ -64,6 +64,8 @@ export interface ExperimentRow {
   readonly liveDeadlineAt: number | null;
   readonly liveExtensions: number;
   readonly liveNote: string | null;
+  /** GuardrailReport of the window's last end. */
+  readonly liveGuardrails: unknown;
   readonly manualConflictDetected: boolean;
   readonly verifiedAt: number | null;
   readonly revertedAt: number | null;
@@ -75,7 +77,7 @@ export interface ExperimentRow {
 }
 
 const BOOLEANS = new Set(['autoRevertAgreed', 'dirtyBeforeApply', 'manualConflictDetected']);
-const JSON_COLUMNS = new Set(['targetSpan', 'verdictDetail', 'shownGroups']);
+const JSON_COLUMNS = new Set(['targetSpan', 'verdictDetail', 'shownGroups', 'liveGuardrails']);
 
 export function camelCase(column: string): string {
   return column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

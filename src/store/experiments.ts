@@ -221,6 +221,7 @@ export interface WindowRecord {
   readonly deadlineAt?: number;
   readonly extensions?: number;
   readonly note?: string | null;
+  readonly guardrails?: unknown;
   readonly liveScore?: number | null;
   readonly manualConflictDetected?: boolean;
   readonly at: number;
@@ -234,6 +235,7 @@ export function recordWindow(db: Db, id: number, input: WindowRecord): void {
     liveDeadlineAt: input.deadlineAt,
     liveExtensions: input.extensions,
     liveNote: input.note,
+    liveGuardrails: input.guardrails,
     liveScore: input.liveScore,
     manualConflictDetected: input.manualConflictDetected,
   };

@@ -154,6 +154,37 @@ export function tagsWithOldText(db: Db, query: WindowQuery & { limit?: number })
     .all({ limit: 50, ...query }) as SessionTag[];
 }
 
+/** Sessions of the new text, none of which was ever answered; and whether others were, meanwhile. */
+export interface Unanswered {
+  readonly sessions: number;
+  readonly firstSessionId: string | null;
+  /** A session with another text that had all of its turns answered and took one since the first of these began. */
+  readonly othersAnswered: boolean;
+}
+
+/** Null as soon as one session of the new text got an answer. Turns that began after `settledBefore` may still run. */
+export function unansweredSessions(db: Db, query: WindowQuery & { settledBefore: number }): Unanswered | null {
+  const row = db
+    .prepare(
+      `SELECT count(*) AS sessions, coalesce(sum(completed_turns), 0) AS completed, min(started_at) AS since,
+         (SELECT session_id FROM session_tags WHERE profile_id = @profileId AND started_at >= @appliedAt
+            AND content_sha256 = @candidateSha256 AND excluded_reason IS NULL ORDER BY started_at LIMIT 1) AS firstSessionId
+       FROM session_tags
+       WHERE profile_id = @profileId AND started_at >= @appliedAt AND content_sha256 = @candidateSha256
+         AND excluded_reason IS NULL AND started_turns > 0 AND (completed_turns > 0 OR last_turn_at < @settledBefore)`,
+    )
+    .get(query) as { sessions: number; completed: number; since: number | null; firstSessionId: string | null };
+  if (row.completed > 0) return null;
+  const others = db
+    .prepare(
+      `SELECT 1 FROM session_tags
+       WHERE profile_id = @profileId AND last_turn_at > @since AND content_sha256 <> @candidateSha256
+         AND excluded_reason IS NULL AND completed_turns > 0 AND completed_turns = started_turns LIMIT 1`,
+    )
+    .get({ ...query, since: row.since ?? query.settledBefore });
+  return { sessions: row.sessions, firstSessionId: row.firstSessionId, othersAnswered: others !== undefined };
+}
+
 /** A version of a profile's target file that sessions may carry. */
 export interface TargetText {
   readonly sha256: string;

@@ -1,6 +1,7 @@
 import { difference, type ArmResult, type ScenarioResultView, type ShowView } from '../services/show.js';
 import { wordsText } from './diff.js';
 import { plural, points } from './figures.js';
+import { guardrailTable } from './guardrails.js';
 import { field, wrap, type Look } from './look.js';
 import { nextText } from './next.js';
 import { experimentLines, type ExperimentLook } from './status.js';
@@ -16,6 +17,10 @@ export function showText(look: Look, view: ShowView, options: ExperimentLook): s
     parts.push(`${bold('Verdict, in plain words')}\n${wrap(verdictParagraph(view.verdict), { width: look.width })}`);
   }
   if (view.results.length > 0) parts.push(`${bold('Scenarios')}\n${resultsText(look, view.results)}`);
+  const guardrails = view.window?.guardrails ?? null;
+  if (guardrails !== null && guardrails.sessionsAfter > 0 && look.form === 'terminal') {
+    parts.push(`${bold('Sessions since the apply, against before')}\n${guardrailTable(look, guardrails)}`);
+  }
   parts.push(provenanceText(look, view));
   // What this very command shows is no next step.
   const commands = view.next.commands.filter((words) => words !== `show ${view.id}`);

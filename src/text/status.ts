@@ -3,6 +3,7 @@ import type { ErrorBudgetView } from '../services/errorBudget.js';
 import type { ExperimentView, JobView, StatusView } from '../services/status.js';
 import { beforeAfter, whatItDoes } from './diff.js';
 import { count, duration, plural, shorten, timestamp, usd } from './figures.js';
+import { guardrailLine } from './guardrails.js';
 import { field, type Look } from './look.js';
 import { nextText } from './next.js';
 import { verdictLine } from './verdict.js';
@@ -121,6 +122,7 @@ function windowLines(look: Look, { window, state }: ExperimentView, now: number)
   return [
     field(look, 'sessions', `${window.seen} of ${window.target ?? '?'} seen${left}${extended}`),
     ...(window.note === null ? [] : [field(look, 'note', window.note)]),
+    ...(window.guardrails === null ? [] : [field(look, 'guardrails', guardrailLine(look, window.guardrails))]),
   ];
 }
 
