@@ -43,13 +43,21 @@ export function insertEpoch(db: Db, epoch: NewEpoch): number {
 }
 
 /**
- * Marks what rests on other evidence than today's, and takes the mark off what rests on it again; writes only what
- * changes.
+ * Marks what rests on other evidence than today's, and takes the mark off what rests on it again. Without anything to
+ * change it takes no write lock, so that looking never waits for a writer.
  */
 export function markExpiredEvidence(db: Db, of: { profileId: number; fingerprint: string; at: number }): void {
-  const set = `SET evidence_expired_at = CASE WHEN evidence_fingerprint = @fingerprint THEN NULL ELSE @at END
-    WHERE profile_id = @profileId AND evidence_fingerprint IS NOT NULL
+  const outdated = `profile_id = @profileId AND evidence_fingerprint IS NOT NULL
       AND (evidence_fingerprint = @fingerprint) = (evidence_expired_at IS NOT NULL)`;
-  db.prepare(`UPDATE experiments ${set} AND state IN ('proposed', 'approved', 'live', 'verified')`).run(of);
-  db.prepare(`UPDATE baselines ${set}`).run(of);
+  const rows = {
+    experiments: `${outdated} AND state IN ('proposed', 'approved', 'live', 'verified')`,
+    baselines: outdated,
+  };
+  for (const [table, condition] of Object.entries(rows)) {
+    if (db.prepare(`SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`).get(of) === undefined) continue;
+    db.prepare(
+      `UPDATE ${table} SET evidence_expired_at = CASE WHEN evidence_fingerprint = @fingerprint THEN NULL ELSE @at END
+       WHERE ${condition}`,
+    ).run(of);
+  }
 }
