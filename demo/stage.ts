@@ -87,7 +87,8 @@ function pluginConfig(options: DemoOptions, model: { baseUrl: string; model: str
   return {
     models: { proposer: { base_url: model.baseUrl, model: options.real ? model.model : PROPOSER, ...key } },
     budget: { tokens: 20_000_000 },
-    gate: { epochs: 1 },
+    // One epoch proves the effects of the demonstration, which are large, and hardly any other.
+    gate: { epochs: 1, min_power: 0 },
     live: { sessions: 3, epochs: 1 },
     approvals: { allow_noninteractive: true },
   };

@@ -181,8 +181,7 @@ CREATE TABLE eval_runs (
   evidence_fingerprint TEXT,
   fingerprint_detail TEXT CHECK (fingerprint_detail IS NULL OR json_valid(fingerprint_detail)),
   decision TEXT CHECK (decision IS NULL OR json_valid(decision)),
-  estimated_usd REAL,
-  estimated_tokens INTEGER,
+  estimate TEXT CHECK (estimate IS NULL OR json_valid(estimate)), -- what a trial was expected to take, and how many there may be
   failure TEXT,
   created_at INTEGER NOT NULL,
   started_at INTEGER,
@@ -214,6 +213,7 @@ CREATE TABLE trials (
   api_calls INTEGER,
   input_tokens INTEGER,
   output_tokens INTEGER,
+  cached_input_tokens INTEGER,                             -- part of the input; null = not reported
   total_tokens INTEGER,
   cost_usd REAL,
   cost_source TEXT,

@@ -10,6 +10,8 @@ const priceSchema = z.strictObject({
   /** USD per million tokens. */
   input: z.number().nonnegative(),
   output: z.number().nonnegative(),
+  /** Of input that the provider reads from its prompt cache; without it, input is input. */
+  cached_input: z.number().nonnegative().optional(),
 });
 
 /** The part that may also stand under `profiles.<name>`. */
@@ -24,6 +26,8 @@ const perProfile = {
       concurrency: z.int().min(1).max(16).optional(),
       timeout_seconds: z.int().min(5).max(3600).optional(),
       max_turns: z.int().min(1).max(90).optional(),
+      /** Of scenarios that name none of their own; null = those of the live agent. */
+      toolsets: z.array(z.string().min(1)).min(1).nullable().optional(),
     })
     .optional(),
   budget: z
@@ -37,6 +41,10 @@ const perProfile = {
     .strictObject({
       alpha: z.number().gt(0).max(0.2).optional(),
       epochs: z.int().min(1).max(20).optional(),
+      /** In points: the gain that an evaluation should be able to find. */
+      wanted_effect: z.int().min(1).max(100).optional(),
+      /** How often it has to find it, in [0, 1]; below that nothing is spent. */
+      min_power: z.number().min(0).max(0.95).optional(),
     })
     .optional(),
   live: z
@@ -91,9 +99,15 @@ export interface ResolvedConfig {
     readonly concurrency: number;
     readonly timeout_seconds: number;
     readonly max_turns: number;
+    readonly toolsets: readonly string[] | null;
   };
   readonly budget: { readonly usd: number | null; readonly tokens: number | null };
-  readonly gate: { readonly alpha: number; readonly epochs: number };
+  readonly gate: {
+    readonly alpha: number;
+    readonly epochs: number;
+    readonly wanted_effect: number;
+    readonly min_power: number;
+  };
   readonly live: { readonly sessions: number; readonly days: number; readonly epochs: number };
   readonly background: { readonly evaluate: boolean; readonly hours: string | null };
   readonly slash: { readonly allow_changes_from: readonly string[] };
@@ -106,9 +120,9 @@ export const DEFAULT_CONFIG: ResolvedConfig = {
   node: null,
   models: { proposer: null, judge: null },
   prices: {},
-  runner: { kind: 'auto', hermes: null, concurrency: 2, timeout_seconds: 180, max_turns: 20 },
+  runner: { kind: 'auto', hermes: null, concurrency: 2, timeout_seconds: 180, max_turns: 20, toolsets: null },
   budget: { usd: null, tokens: null },
-  gate: { alpha: 0.05, epochs: 6 },
+  gate: { alpha: 0.05, epochs: 6, wanted_effect: 20, min_power: 0.5 },
   live: { sessions: 10, days: 14, epochs: 2 },
   background: { evaluate: false, hours: null },
   slash: { allow_changes_from: [] },
@@ -129,7 +143,7 @@ export interface ConfigWithSources {
 }
 
 /** Leaves that are one value although they are objects. */
-const WHOLE = new Set(['models.proposer', 'models.judge', 'prices', 'slash.allow_changes_from']);
+const WHOLE = new Set(['models.proposer', 'models.judge', 'prices', 'runner.toolsets', 'slash.allow_changes_from']);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -125,6 +125,8 @@ export interface TrialEvidence {
   readonly apiCalls: number | null;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
+  /** Part of the input that the provider read from its prompt cache; null or absent = not reported. */
+  readonly cachedInputTokens?: number | null;
   readonly totalTokens: number | null;
   readonly costUsd: number | null;
   readonly costSource: 'provider' | 'host' | 'config' | null;

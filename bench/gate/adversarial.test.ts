@@ -12,9 +12,9 @@ import { randomFrom, type Random } from '#src/gate/random.js';
 import { signFlipP } from '#src/gate/signFlip.js';
 import { groupDifferences } from '#src/gate/tally.js';
 import type { GatePlan, Pair, Tally } from '#src/gate/types.js';
-import { runScreen } from './lifeOfEdit.js';
-import { drawScenarios, normal, shifted } from './suite.js';
-import { GrowingTally } from './trials.js';
+import { runScreen } from '#src/gate/simulatedEdit.js';
+import { drawScenarios, normal, shifted } from '#src/gate/simulatedSuite.js';
+import { GrowingTally } from '#src/gate/growingTally.js';
 
 /** Share of draws in which `keeps` is true, and three Monte Carlo errors of a share of `level`. */
 function share(name: string, draws: number, keeps: (random: Random, draw: number) => boolean): number {

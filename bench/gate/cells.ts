@@ -2,9 +2,9 @@ import { consultationAlpha, DELETION_ALPHA } from '#src/gate/errorBudget.js';
 import { DELETION_MARGIN } from '#src/gate/deletion.js';
 import { randomFrom, type Random } from '#src/gate/random.js';
 import { COMMON_RULES } from './commonRules.js';
-import { judgeDeletion, judgeEdit, liveWindow, type Edit } from './lifeOfEdit.js';
-import { drawScenarios, mean, normal, shifted, type Suite } from './suite.js';
-import { GrowingTally } from './trials.js';
+import { judgeDeletion, judgeEdit, liveWindow, type Edit } from '#src/gate/simulatedEdit.js';
+import { drawScenarios, mean, normal, shifted, type Suite } from '#src/gate/simulatedSuite.js';
+import { GrowingTally } from '#src/gate/growingTally.js';
 
 /** What one draw measured, by name; a measure that does not apply to the draw is left out. */
 export type Measures = Record<string, number>;

@@ -17,12 +17,19 @@ function errorText(error: KarpathyError, { look, width }: { look: Look; width: n
   ].join('\n');
 }
 
+/** Commands in a message are those of this surface in a document too: whoever reads it may run them. */
+function errorDocument(error: KarpathyError, command: string): Record<string, unknown> {
+  const { message, hint } = error;
+  const typed = hint === undefined ? {} : { hint: asTyped(hint, command) };
+  return { ...errorToJson(error), message: asTyped(message, command), ...typed };
+}
+
 /** Writes the error to stderr; its stack only when KARPATHY_DEBUG is set. */
 export function reportError(error: KarpathyError, options: { io: CliIo; json: boolean; look: Look }): void {
   const { io, json, look } = options;
   // A file or a pipe gets whole lines, for whoever searches them.
   const width = io.isTTY.stderr ? look.width : Infinity;
-  const text = json ? JSON.stringify({ error: errorToJson(error) }) : errorText(error, { look, width });
+  const text = json ? JSON.stringify({ error: errorDocument(error, look.command) }) : errorText(error, { look, width });
   io.stderr.write(`${text}\n`);
   if (io.env.KARPATHY_DEBUG) {
     const cause = error.cause instanceof Error ? error.cause : error;

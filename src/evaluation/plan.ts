@@ -25,6 +25,8 @@ export const evalPlanSchema = z.strictObject({
   looks: z.array(z.strictObject({ epochs: z.int().min(1), share: z.number(), futilityZ: z.number() })),
   /** This consultation's share of the error budget; 0 where none is spent. */
   alpha: z.number(),
+  /** A person had it run although the suite was too small to answer: nothing is kept. */
+  underpowered: z.boolean(),
   /** What a deletion may cost, in (0, 1); null for an edit that has to help. */
   margin: z.number().nullable(),
   arms: z.array(z.enum(['incumbent', 'candidate'])).min(1),

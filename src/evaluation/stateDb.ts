@@ -10,6 +10,8 @@ export interface StoredTrial {
   readonly apiCalls: number | null;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
+  /** Part of the input; null when the provider reports no cache, or nothing was read from it. */
+  readonly cachedInputTokens: number | null;
   /** USD as the host reckoned it; null when it says that it doesn't know. */
   readonly costUsd: number | null;
   /** Text of the last answer of the agent; empty when there is none. */
@@ -91,25 +93,40 @@ function readMessages(db: Database.Database): MessageRow[] {
     .all();
 }
 
-function readUsage(db: Database.Database): Pick<StoredTrial, 'apiCalls' | 'inputTokens' | 'outputTokens' | 'costUsd'> {
+interface UsageRow {
+  readonly models: number;
+  readonly calls: number | null;
+  readonly input: number;
+  readonly output: number;
+  readonly cached: number | null;
+  readonly usd: number;
+  readonly unpriced: number;
+}
+
+type Usage = Pick<StoredTrial, 'apiCalls' | 'inputTokens' | 'outputTokens' | 'cachedInputTokens' | 'costUsd'>;
+
+function readUsage(db: Database.Database): Usage {
   const known = columns(db, 'session_model_usage');
-  const empty = { apiCalls: null, inputTokens: null, outputTokens: null, costUsd: null };
+  const empty = { apiCalls: null, inputTokens: null, outputTokens: null, cachedInputTokens: null, costUsd: null };
   if (!known.has('input_tokens')) return empty;
   const cached = ['cache_read_tokens', 'cache_write_tokens'].filter((name) => known.has(name));
   const input = ['input_tokens', ...cached].join(' + ');
   const row = db
     .prepare(
       `SELECT COUNT(*) AS models, SUM(api_call_count) AS calls, SUM(${input}) AS input, SUM(output_tokens) AS output,
+         ${known.has('cache_read_tokens') ? 'SUM(cache_read_tokens)' : 'NULL'} AS cached,
          SUM(COALESCE(NULLIF(actual_cost_usd, 0), estimated_cost_usd)) AS usd,
          SUM(COALESCE(cost_status, 'unknown') IN ('unknown', '')) AS unpriced
        FROM session_model_usage`,
     )
-    .get() as { models: number; calls: number | null; input: number; output: number; usd: number; unpriced: number };
+    .get() as UsageRow;
   if (row.models === 0) return empty;
   return {
     apiCalls: row.calls,
     inputTokens: row.input,
     outputTokens: row.output,
+    // The host writes 0 for a provider that says nothing about its cache.
+    cachedInputTokens: row.cached === 0 ? null : row.cached,
     costUsd: row.unpriced === 0 ? row.usd : null,
   };
 }

@@ -6,7 +6,9 @@ import type { SlotPaths } from './slot.js';
 import type { StoredTrial } from './stateDb.js';
 
 /** USD per million tokens, by model name. */
-export type Prices = Readonly<Record<string, { readonly input: number; readonly output: number }>>;
+export type Prices = Readonly<
+  Record<string, { readonly input: number; readonly output: number; readonly cached_input?: number | undefined }>
+>;
 
 export interface Cost {
   readonly costUsd: number | null;
@@ -25,7 +27,9 @@ export function costOf({ record, stored }: Seen, prices: Prices): Cost {
   const names = [record.model, stored?.model ?? null].filter((name) => name !== null);
   const price = names.map((name) => prices[name]).find((found) => found !== undefined);
   if (price === undefined || stored?.inputTokens == null) return { costUsd: null, costSource: null };
-  const costUsd = (stored.inputTokens * price.input + (stored.outputTokens ?? 0) * price.output) / 1e6;
+  const cached = stored.cachedInputTokens ?? 0;
+  const input = (stored.inputTokens - cached) * price.input + cached * (price.cached_input ?? price.input);
+  const costUsd = (input + (stored.outputTokens ?? 0) * price.output) / 1e6;
   return { costUsd, costSource: 'config' };
 }
 
@@ -60,6 +64,7 @@ export function evidence(seen: {
     apiCalls: stored?.apiCalls ?? record.modelCallsEnded,
     inputTokens: stored?.inputTokens ?? null,
     outputTokens: stored?.outputTokens ?? null,
+    cachedInputTokens: stored?.cachedInputTokens ?? null,
     totalTokens: seen.totalTokens,
     ...seen.cost,
     limitReached: seen.limitReached,

@@ -23,6 +23,7 @@ const stored: StoredTrial = {
   apiCalls: 1,
   inputTokens: 5,
   outputTokens: 5,
+  cachedInputTokens: null,
   costUsd: null,
   response: 'hi',
   answered: true,

@@ -1,24 +1,20 @@
+import type { EvalPlan } from '../evaluation/plan.js';
 import { screenSteps } from '../gate/screen.js';
-import { VETO_PAIRS } from '../gate/veto.js';
-import { agentModel } from '../hermes/profiles.js';
 import type { ScenarioSnapshot } from '../schemas.js';
 import { userTurns } from '../schemas.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
-import { trialAverages, type TrialAverages } from '../store/trials.js';
-import { costOf } from './budget.js';
 import type { Context } from './context.js';
-import { groupsOf } from './power.js';
+import { groupsOf } from './groups.js';
 import { requireProfile } from './requireProfile.js';
+import { trialCost, type StoredEstimate, type TrialCost } from './trialCost.js';
 
 export interface EstimateOptions {
   /** Default `life`: everything one edit takes, from the train trials to the end of its live window. */
-  readonly part?: 'life' | 'train_baseline' | 'screen' | 'selection' | 'veto' | 'live_window';
-  /** Of a veto: the scenarios that are looked at again. Otherwise the whole suite counts. */
-  readonly scenarioIds?: readonly number[];
+  readonly part?: 'life' | 'train_baseline' | 'screen' | 'selection' | 'live_window';
 }
 
-/** What an evaluation is expected to take, run to its planned end; looking again at scenarios that may be broken is extra. */
-export interface EvaluationEstimate {
+/** What a number of trials is expected to take. */
+export interface Cost {
   readonly trials: number;
   /** Calls of the agent's model. */
   readonly calls: number;
@@ -26,86 +22,61 @@ export interface EvaluationEstimate {
   /** Null while the price of the model is unknown. */
   readonly usd: number | null;
   readonly seconds: number;
+}
+
+/** Of an evaluation that is run to its planned end; looking again at scenarios that may be broken is extra. */
+export interface EvaluationEstimate extends Cost {
   /** In words, what the figures rest on. */
   readonly basis: string;
 }
 
-/** Without history: measured on Hermes with its default tools. */
-const ASSUMED = { calls: 2, inputTokens: 15_500, outputTokens: 300, seconds: 12 };
-
 /** From the suite as it is, and the profile's own trials where there are any. */
 export function estimateEvaluation(ctx: Context, options: EstimateOptions = {}): EvaluationEstimate {
-  const profile = requireProfile(ctx);
-  const suite = snapshotsForPlan(ctx.db, profile.id).filter(({ id }) => options.scenarioIds?.includes(id) ?? true);
-  const { gate, live, runner } = ctx.config.config;
-  const weight = turnsOf(suite, {
-    train: (has(options, 'train_baseline') ? 1 : 0) + (has(options, 'screen') ? 2 * screenEpochs(suite) : 0),
-    holdout:
-      2 *
-      ((has(options, 'selection') ? gate.epochs : 0) +
-        (options.part === 'veto' ? VETO_PAIRS : 0) +
-        (has(options, 'live_window') ? live.epochs : 0)),
-  });
-  const seen = trialAverages(ctx.db, profile.id);
-  const per = seen === null ? assumedTrial(ctx) : measuredTrial(seen);
+  const suite = snapshotsForPlan(ctx.db, requireProfile(ctx).id);
+  const { gate, live } = ctx.config.config;
+  const screen = screenSteps(groupsOf(suite.filter(({ split }) => split === 'train'))).at(-1)?.epochs ?? 0;
+  const times = {
+    train: (has(options, 'train_baseline') ? 1 : 0) + (has(options, 'screen') ? 2 * screen : 0),
+    holdout: 2 * ((has(options, 'selection') ? gate.epochs : 0) + (has(options, 'live_window') ? live.epochs : 0)),
+  };
+  const per = trialCost(ctx);
+  return { ...costOfScenarios(per, suite, ({ split }) => times[split]), basis: per.said };
+}
+
+/** What a planned run takes at most, as it is stored with the run. */
+export function estimateRun(ctx: Context, plan: Pick<EvalPlan, 'scenarios' | 'epochs' | 'arms'>): StoredEstimate {
+  const per = trialCost(ctx);
+  const cost = costOfScenarios(per, plan.scenarios, () => plan.epochs * plan.arms.length);
+  return { ...cost, basis: per.basis, raw: per.raw };
+}
+
+/** So many trials of scenarios with one turn, or as they were on average. */
+export function costOfTrials(per: TrialCost, trials: number): Cost {
+  return costOf(per, { trials, weight: trials });
+}
+
+/** @param times how often each scenario is run, both arms counted */
+export function costOfScenarios(
+  per: TrialCost,
+  scenarios: readonly ScenarioSnapshot[],
+  times: (scenario: ScenarioSnapshot) => number,
+): Cost {
+  const trials = scenarios.reduce((sum, scenario) => sum + times(scenario), 0);
+  // How many turns a scenario has matters only while nothing was measured: the means have it in them.
+  const turns = scenarios.reduce((sum, scenario) => sum + times(scenario) * userTurns(scenario.spec).length, 0);
+  return costOf(per, { trials, weight: per.basis === 'measured' ? trials : turns });
+}
+
+function costOf(per: TrialCost, { trials, weight }: { trials: number; weight: number }): Cost {
   return {
-    trials: weight.trials,
-    calls: Math.ceil(per.calls * weight.trials * weight.turnsPerTrial(seen)),
-    tokens: Math.ceil(per.tokens * weight.trials * weight.turnsPerTrial(seen)),
-    usd: per.usd === null ? null : per.usd * weight.trials * weight.turnsPerTrial(seen),
-    seconds: Math.ceil((per.seconds * weight.trials * weight.turnsPerTrial(seen)) / runner.concurrency),
-    basis: per.basis,
+    trials,
+    calls: Math.ceil(per.calls * weight),
+    tokens: Math.ceil(per.tokens * weight),
+    usd: per.usd === null ? null : per.usd * weight,
+    seconds: Math.ceil(per.seconds * weight),
   };
 }
 
 function has(options: EstimateOptions, part: EstimateOptions['part']): boolean {
   return options.part === undefined || options.part === 'life' || options.part === part;
-}
-
-/** The longest screen there can be: of all train groups. */
-function screenEpochs(suite: readonly ScenarioSnapshot[]): number {
-  return screenSteps(groupsOf(suite.filter(({ split }) => split === 'train'))).at(-1)?.epochs ?? 0;
-}
-
-/** Trials of the suite; how much longer than one turn they are matters only while nothing was measured. */
-function turnsOf(suite: readonly ScenarioSnapshot[], times: { train: number; holdout: number }) {
-  const weighed = suite.map((scenario) => ({ times: times[scenario.split], turns: userTurns(scenario.spec).length }));
-  const trials = weighed.reduce((sum, scenario) => sum + scenario.times, 0);
-  const turns = weighed.reduce((sum, scenario) => sum + scenario.times * scenario.turns, 0);
-  return {
-    trials,
-    turnsPerTrial: (seen: TrialAverages | null) => (seen !== null || trials === 0 ? 1 : turns / trials),
-  };
-}
-
-interface PerTrial {
-  readonly calls: number;
-  readonly tokens: number;
-  readonly usd: number | null;
-  readonly seconds: number;
-  readonly basis: string;
-}
-
-function measuredTrial(seen: TrialAverages): PerTrial {
-  return {
-    calls: seen.calls ?? ASSUMED.calls,
-    tokens: seen.tokens ?? ASSUMED.calls * (ASSUMED.inputTokens + ASSUMED.outputTokens),
-    usd: seen.usd,
-    seconds: seen.durationMs / 1000,
-    basis: `the means of this profile's last ${seen.trials} trials`,
-  };
-}
-
-function assumedTrial(ctx: Context): PerTrial {
-  const { calls } = ASSUMED;
-  const inputTokens = calls * ASSUMED.inputTokens;
-  const outputTokens = calls * ASSUMED.outputTokens;
-  const usage = { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
-  return {
-    calls,
-    tokens: usage.totalTokens,
-    usd: costOf(ctx, { model: agentModel(ctx.profile.home).model, usage, costUsd: null }),
-    seconds: ASSUMED.seconds,
-    basis: `assumed, as there are no trials of this profile yet: ${calls} calls of ${ASSUMED.inputTokens} input tokens a turn`,
-  };
 }

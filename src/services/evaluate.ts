@@ -13,10 +13,10 @@ import type { Context } from './context.js';
 import { shareOf, type ErrorShare } from './errorBudget.js';
 import { epochToSpend } from './evidenceEpochs.js';
 import { evidenceFingerprint, type EvidenceFingerprint } from './evidence.js';
-import { estimateEvaluation } from './estimateEvaluation.js';
 import { guarded, withEvalSession, type EvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
-import { groupsOf, requirePower } from './power.js';
+import { groupsOf } from './groups.js';
+import { powerView } from './power.js';
 import { proposerOf } from './proposerIdentity.js';
 import { referenceText } from './referenceText.js';
 import { candidatePassRate, writeResults } from './scenarioResults.js';
@@ -58,7 +58,10 @@ export async function evaluateExperiment(
   if ('verdict' in row) return row;
   const proposer = proposerOf(ctx, experiment.proposerModel);
   const session = { evalRunId: row.id, contents, proposer, fence };
-  const { run, verdict } = await withEvalSession(ctx, session, async (run) => ({ run, verdict: await decideRun(run) }));
+  const { run, verdict } = await withEvalSession(ctx, session, async (run) => ({
+    run,
+    verdict: cappedVerdict(run, await decideRun(run)),
+  }));
   const vetoable = verdict.verdict === 'keep' && run.plan.margin === null;
   const final = vetoable ? await checkVeto(ctx, { selection: run, verdict, experiment, contents, fence }) : verdict;
   guarded(ctx, options, () => {
@@ -85,7 +88,7 @@ async function startSelection(ctx: Context, of: Selection): Promise<EvalRunRow |
   const groups = groupsOf(scenarios);
   const evidence = await evidenceFingerprint(ctx);
   const share = shareOf(ctx, { kind, evidence });
-  if (!of.underpowered) requirePower({ groups, epochs, alpha: share.alpha, margin });
+  const underpowered = assertPower(ctx, { experiment, share, accepted: of.underpowered });
   const screened = await screenEdit(ctx, { experiment, contents, fence });
   if (screened !== null) {
     guarded(ctx, of, () => conclude(ctx, { ...screened, experiment, score: null }));
@@ -100,13 +103,23 @@ async function startSelection(ctx: Context, of: Selection): Promise<EvalRunRow |
     epochs,
     looks: margin === null ? defaultLooks(epochs, groups) : [],
     alpha: share.alpha,
+    underpowered,
     ...(margin === null ? {} : { margin }),
     targetRelpath: experiment.targetRelpath,
     proposer: experiment.proposerModel,
-    estimate: estimateEvaluation(ctx, { part: 'selection' }),
     fence,
     onStart: ({ evalRunId, fingerprint }) => consult(ctx, { experiment, evalRunId, fingerprint, share, evidence }),
   });
+}
+
+/**
+ * @returns whether the run is one that can prove nothing, which the person has accepted
+ * @throws KarpathyError `underpowered`
+ */
+function assertPower(ctx: Context, of: { experiment: ExperimentRow; share: ErrorShare; accepted: boolean }): boolean {
+  const { refusal } = powerView(ctx, { share: of.share, experiment: of.experiment });
+  if (refusal === null || of.accepted) return refusal !== null;
+  throw new KarpathyError('underpowered', refusal.message, { hint: refusal.hint });
 }
 
 function evaluable(ctx: Context, id: number): ExperimentRow {
@@ -171,6 +184,13 @@ function consult(
     actor: 'gate',
     detail: `evaluation of experiment ${experiment.id}, consultation ${consultation} of epoch ${share.epoch}`,
   });
+}
+
+/** What a suite without power seems to show is too large an effect or none at all: it decides nothing. */
+function cappedVerdict({ plan }: EvalSession, verdict: Verdict): Verdict {
+  if (!plan.underpowered || verdict.verdict !== 'keep') return verdict;
+  const reason = `run underpowered, so that it can prove nothing: ${verdict.reason}`;
+  return { ...verdict, verdict: 'undecided', reason };
 }
 
 async function decideRun(run: EvalSession): Promise<Verdict> {

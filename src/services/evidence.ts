@@ -25,6 +25,8 @@ export interface EvidenceFingerprint {
     readonly groups: readonly (readonly string[])[];
     /** Version of the host that loaded the plugin last; a change of it only warns. */
     readonly host: string | null;
+    /** Of scenarios that name none of their own; absent = those of the live agent. */
+    readonly toolsets?: readonly string[];
     /** What differs between a slot and the live agent, in words. */
     readonly notes: readonly string[];
   };
@@ -39,12 +41,14 @@ export async function evidenceFingerprint(ctx: Context): Promise<EvidenceFingerp
   const holdout = listScenarios(ctx.db, profile.id, { split: 'holdout' });
   const judged = holdout.some((scenario) => scenario.spec.checks.some((check) => check.judge !== undefined));
   const { judge } = ctx.config.config.models;
+  const { toolsets } = ctx.config.config.runner;
   const counted = {
     agent: agentModel(ctx.profile.home),
     // Who grades only matters where something is graded.
     judge: judged && judge !== null ? JSON.stringify(judge) : null,
     evaluator: EVALUATOR_VERSION,
     holdout: holdout.map((scenario) => scenario.contentSha256).sort(),
+    ...(toolsets === null ? {} : { toolsets }),
   };
   const host = latestHostProcesses(ctx.db).find(({ home }) => home === ctx.profile.home)?.hostVersion ?? null;
   return {
@@ -53,7 +57,7 @@ export async function evidenceFingerprint(ctx: Context): Promise<EvidenceFingerp
       ...counted,
       groups: questionsByGroup(holdout),
       host,
-      notes: readSlotConfig(ctx.profile.home).differences,
+      notes: [...readSlotConfig(ctx.profile.home).differences, ...toolsetNotes(ctx, holdout)],
     },
   };
 }
@@ -99,6 +103,7 @@ export function changesOf(earlier: Evidence, now: Evidence): string[] {
       : edited
         ? ['holdout scenarios were edited or removed']
         : []),
+    ...changed('the toolsets (runner.toolsets)', named(earlier.toolsets), named(now.toolsets)),
     ...(earlier.host === null || now.host === null ? [] : changed('the host', earlier.host, now.host)),
   ];
 }
@@ -111,4 +116,18 @@ function changed(what: string, before: string | null, now: string | null, named 
 function modelName({ agent }: Evidence): string {
   const place = agent.baseUrl ?? agent.provider;
   return `${agent.model ?? 'unknown'}${place === null ? '' : ` (${place})`}`;
+}
+
+function named(toolsets: readonly string[] | undefined): string | null {
+  return toolsets?.join(', ') ?? null;
+}
+
+/** Fewer tools than the live agent has are a difference from it, however it came to be. */
+function toolsetNotes(ctx: Context, holdout: readonly ScenarioRow[]): string[] {
+  const { toolsets } = ctx.config.config.runner;
+  const own = holdout.filter(({ spec }) => spec.toolsets !== undefined).length;
+  return [
+    ...(toolsets === null ? [] : [`only these toolsets are offered (runner.toolsets): ${toolsets.join(', ')}`]),
+    ...(own === 0 ? [] : [`${own} of ${holdout.length} holdout scenarios have toolsets of their own`]),
+  ];
 }

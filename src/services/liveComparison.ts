@@ -9,7 +9,6 @@ import { getExperiment, recordWindow, type ExperimentRow } from '../store/experi
 import { recordConsultation } from '../store/holdoutConsultations.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
 import type { Context } from './context.js';
-import { estimateEvaluation } from './estimateEvaluation.js';
 import { guarded, withEvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
 import { proposerOf } from './proposerIdentity.js';
@@ -113,10 +112,8 @@ async function compareFresh(
         detail: `live window of experiment ${experiment.id}${first === null ? '' : ', extension'}`,
         at: ctx.clock.now(),
       }),
-  } satisfies Omit<RunRequest, 'estimate'>;
-  const row =
-    resumableRun(ctx, request) ??
-    (await planRun(ctx, { ...request, estimate: estimateEvaluation(ctx, { part: 'live_window' }) }));
+  } satisfies RunRequest;
+  const row = resumableRun(ctx, request) ?? (await planRun(ctx, request));
   const session = {
     evalRunId: row.id,
     contents: request.contents,

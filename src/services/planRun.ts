@@ -3,16 +3,18 @@ import type { Arm, EvalPurpose } from '../domain/experiment.js';
 import { KarpathyError } from '../errors.js';
 import { EVALUATOR_VERSION, restorePlan, serialisePlan, type EvalPlan } from '../evaluation/plan.js';
 import type { Look } from '../gate/types.js';
-import { agentModel } from '../hermes/profiles.js';
 import { sha256 } from '../ratchet/digest.js';
 import type { ScenarioSnapshot } from '../schemas.js';
 import { endEvalRun, getEvalRun, insertEvalRun, listEvalRuns, type EvalRunRow } from '../store/evalRuns.js';
 import { findScenarioById, markUsed } from '../store/scenarios.js';
 import type { Context } from './context.js';
 import { guarded } from './evalSession.js';
+import { estimateRun } from './estimateEvaluation.js';
 import { evidenceFingerprint } from './evidence.js';
+import { plannedAgent } from './plannedAgent.js';
 import { requireProfile } from './requireProfile.js';
 import { described } from './scenarioNames.js';
+import { inCacheOrder, withToolsets } from './suiteToolsets.js';
 
 /** A trial that goes through this many tokens a turn has lost its way. */
 const TOKENS_PER_TURN = 100_000;
@@ -29,12 +31,13 @@ export interface RunRequest {
   readonly looks: readonly Look[];
   /** This consultation's share of the error budget; 0 where none is spent. */
   readonly alpha: number;
+  /** Nothing may be kept: the suite was too small, and a person had it run all the same. */
+  readonly underpowered?: boolean;
   /** Of a deletion. */
   readonly margin?: number;
   readonly targetRelpath: string;
   /** As `experiments.proposer_model` has it; null when no edit is involved. */
   readonly proposer: string | null;
-  readonly estimate: { readonly usd: number | null; readonly tokens: number };
   readonly fence?: () => void;
   /** Written in the transaction that starts the run. */
   readonly onStart?: (run: { evalRunId: number; fingerprint: string }) => void;
@@ -61,7 +64,7 @@ export function resumableRun(
     const plan = restorePlan(row);
     if (plan.firstEpoch !== (request.firstEpoch ?? 1) || plan.round !== (request.round ?? 0)) return false;
     return (
-      isDeepStrictEqual(plan.agentModel, agentOf(ctx)) &&
+      isDeepStrictEqual(plan.agentModel, plannedAgent(ctx)) &&
       isDeepStrictEqual(plan.judge, judgeOf(ctx, plan)) &&
       plan.evaluator === EVALUATOR_VERSION
     );
@@ -95,19 +98,20 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
     round: request.round ?? 0,
     looks: request.looks.map((look) => ({ ...look })),
     alpha: request.alpha,
+    underpowered: request.underpowered ?? false,
     margin: request.margin ?? null,
     arms: [...request.arms],
     targetRelpath: request.targetRelpath,
     incumbentSha256,
     candidateSha256: digestOf(request.contents.candidate),
-    scenarios: [...request.scenarios],
+    scenarios: inCacheOrder(withToolsets(ctx, request.scenarios)),
     realConfirmed,
     slots: Math.max(1, Math.min(runner.concurrency, request.scenarios.length)),
     policy: 'simulated',
     maxTurns: runner.max_turns,
     timeoutMs: runner.timeout_seconds * 1000,
     tokenCap: runner.max_turns * TOKENS_PER_TURN,
-    agentModel: agentOf(ctx),
+    agentModel: plannedAgent(ctx),
     proposer: request.proposer,
     judge: judgeOf(ctx, request),
   };
@@ -127,8 +131,7 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
       judgeModel: null,
       evidenceFingerprint: fingerprint.sha256,
       fingerprintDetail: JSON.stringify(fingerprint.detail),
-      estimatedUsd: request.estimate.usd,
-      estimatedTokens: Math.round(request.estimate.tokens),
+      estimate: JSON.stringify(estimateRun(ctx, plan)),
       at,
     });
     markUsed(
@@ -139,11 +142,6 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
     request.onStart?.({ evalRunId: id, fingerprint: fingerprint.sha256 });
     return getEvalRun(ctx.db, id);
   });
-}
-
-function agentOf(ctx: Context): EvalPlan['agentModel'] {
-  const { provider, model, baseUrl } = agentModel(ctx.profile.home);
-  return { provider, model, base_url: baseUrl };
 }
 
 /** Who grades, as configured; null where nothing is to be graded. */

@@ -19,10 +19,10 @@ import { failingTrainTrials, type FailingTrial } from '../store/trials.js';
 import { checkEdit, readBase, RefusedEdit, type BaseText, type WantedEdit } from './checkedEdit.js';
 import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
-import { shareOf } from './errorBudget.js';
+import { shareOf, type ErrorShare } from './errorBudget.js';
 import { evidenceFingerprint } from './evidence.js';
 import { evidenceNotice } from './evidenceEpochs.js';
-import { groupsOf, requirePower } from './power.js';
+import { requirePower } from './power.js';
 import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
 import { readProposalAnswer } from './proposalAnswer.js';
@@ -64,7 +64,8 @@ export async function startProposal(
   requireProfile(ctx);
   assertNoneInFlight(ctx);
   const base = readBase(ctx);
-  if (options.evaluate) await assertCanEvaluate(ctx, options);
+  const deletes = source.by === 'person' && 'edit' in source && source.edit.operation === 'delete';
+  if (options.evaluate) await assertCanEvaluate(ctx, { ...options, kind: deletes ? 'deletion' : 'improvement' });
   const notice = options.evaluate ? await evidenceNotice(ctx) : null;
   const notices = notice === null ? [] : [notice];
   if (source.by === 'model') {
@@ -109,7 +110,10 @@ function assertNoneInFlight(ctx: Context): void {
  * @throws KarpathyError `bad_scenario` without a holdout, `underpowered` with too small a one, `host_failed` without
  *   a Hermes
  */
-export async function assertCanEvaluate(ctx: Context, options: { underpowered?: boolean } = {}): Promise<void> {
+export async function assertCanEvaluate(
+  ctx: Context,
+  options: { readonly underpowered?: boolean; readonly kind?: ErrorShare['kind'] } = {},
+): Promise<void> {
   const command = commandFor(ctx.profile.name);
   const holdout = listScenarios(ctx.db, requireProfile(ctx).id, { split: 'holdout' });
   if (holdout.length === 0) {
@@ -127,8 +131,8 @@ export async function assertCanEvaluate(ctx: Context, options: { underpowered?: 
     });
   }
   if (options.underpowered === true) return;
-  const { alpha } = shareOf(ctx, { kind: 'improvement', evidence: await evidenceFingerprint(ctx) });
-  requirePower({ groups: groupsOf(holdout), epochs: ctx.config.config.gate.epochs, alpha, margin: null });
+  const share = shareOf(ctx, { kind: options.kind ?? 'improvement', evidence: await evidenceFingerprint(ctx) });
+  requirePower(ctx, { share, experiment: null });
 }
 
 function openExperiment(ctx: Context, how: { reason: string; edit?: EditRecord }): number {

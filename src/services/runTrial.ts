@@ -156,6 +156,7 @@ function asRow(
     apiCalls: done?.apiCalls ?? null,
     inputTokens: done?.inputTokens ?? null,
     outputTokens: done?.outputTokens ?? null,
+    cachedInputTokens: done?.cachedInputTokens ?? null,
     totalTokens: result.totalTokens,
     costUsd: result.costUsd,
     costSource: done?.costSource ?? null,

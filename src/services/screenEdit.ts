@@ -5,15 +5,12 @@ import { faultOfCoverage } from '../gate/soundness.js';
 import { tallyPairs } from '../gate/tally.js';
 import type { Verdict } from '../gate/types.js';
 import { verdictOf } from '../gate/verdict.js';
-import type { ScenarioSnapshot } from '../schemas.js';
 import { endEvalRun, listEvalRuns } from '../store/evalRuns.js';
 import type { ExperimentRow } from '../store/experiments.js';
-import { snapshotsForPlan } from '../store/scenarios.js';
 import type { Context } from './context.js';
-import { estimateEvaluation } from './estimateEvaluation.js';
 import { guarded, withEvalSession, type EvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
-import { groupsOf } from './power.js';
+import { groupsOf, unseenTrain } from './groups.js';
 import { proposerOf } from './proposerIdentity.js';
 
 export interface Screened {
@@ -47,10 +44,8 @@ export async function screenEdit(
     targetRelpath: experiment.targetRelpath,
     proposer: experiment.proposerModel,
     fence,
-  } satisfies Omit<RunRequest, 'estimate'>;
-  const row =
-    resumableRun(ctx, request) ??
-    (await planRun(ctx, { ...request, estimate: estimateEvaluation(ctx, { part: 'screen' }) }));
+  } satisfies RunRequest;
+  const row = resumableRun(ctx, request) ?? (await planRun(ctx, request));
   const proposer = proposerOf(ctx, experiment.proposerModel);
   return withEvalSession(ctx, { evalRunId: row.id, contents, proposer, fence }, async (run) => {
     const verdict = await runSteps(run, experiment);
@@ -61,15 +56,6 @@ export async function screenEdit(
     }
     return { evalRunId: row.id, verdict };
   });
-}
-
-/** An edit may fit the very failures it was written from: those say nothing about others. */
-export function unseenTrain(
-  ctx: Context,
-  experiment: Pick<ExperimentRow, 'profileId' | 'shownGroups'>,
-): ScenarioSnapshot[] {
-  const shown = new Set(experiment.shownGroups ?? []);
-  return snapshotsForPlan(ctx.db, experiment.profileId).filter((s) => s.split === 'train' && !shown.has(s.group));
 }
 
 function stepsFor(experiment: ExperimentRow, groups: number): readonly ScreenStep[] {

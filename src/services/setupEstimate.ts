@@ -5,6 +5,7 @@ import type { ProfileRow } from '../store/profiles.js';
 import type { Context } from './context.js';
 import { costOf } from './budget.js';
 import { estimateEvaluation } from './estimateEvaluation.js';
+import { ASSUMED_TRIAL } from './trialCost.js';
 
 /** What the life of one edit is expected to take, to be shown beside the budget. */
 export interface SetupEstimate {
@@ -20,10 +21,6 @@ export interface SetupEstimate {
 
 /** A suite as small as the gate can decide on comfortably, when there is none to count yet. */
 const ASSUMED = { train: 10, holdout: 20 };
-/** Measured on Hermes with its default tools: two calls a turn. */
-const TOKENS_PER_CALL = { input: 15_500, output: 300 };
-const CALLS_PER_TRIAL = 2;
-const SECONDS_PER_TRIAL = 12;
 
 /** From the profile's own suite and history when there is one; else from stated assumptions. */
 export function setupEstimate(ctx: Context, profile: ProfileRow | null): SetupEstimate {
@@ -36,16 +33,16 @@ export function setupEstimate(ctx: Context, profile: ProfileRow | null): SetupEs
   // Two arms on train to screen, on the holdout at selection and again in the live window; the incumbent alone on train.
   const screen = screenSteps(ASSUMED.train).at(-1)?.epochs ?? 0;
   const trials = ASSUMED.holdout * 2 * (gate.epochs + live.epochs) + ASSUMED.train * (1 + 2 * screen);
-  const calls = trials * CALLS_PER_TRIAL;
-  const inputTokens = calls * TOKENS_PER_CALL.input;
-  const outputTokens = calls * TOKENS_PER_CALL.output;
+  const calls = trials * ASSUMED_TRIAL.calls;
+  const inputTokens = calls * ASSUMED_TRIAL.inputTokens;
+  const outputTokens = calls * ASSUMED_TRIAL.outputTokens;
   const usage = { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
   return {
     trials,
     calls,
     tokens: usage.totalTokens,
     usd: costOf(ctx, { model: agentModel(ctx.profile.home).model, usage, costUsd: null }),
-    seconds: Math.ceil((trials * SECONDS_PER_TRIAL) / runner.concurrency),
-    basis: `assumed, as there are no holdout scenarios yet: ${ASSUMED.holdout} holdout and ${ASSUMED.train} train scenarios, ${CALLS_PER_TRIAL} calls of ${TOKENS_PER_CALL.input.toLocaleString('en-US')} input tokens a trial`,
+    seconds: Math.ceil((trials * ASSUMED_TRIAL.seconds) / runner.concurrency),
+    basis: `assumed, as there are no holdout scenarios yet: ${ASSUMED.holdout} holdout and ${ASSUMED.train} train scenarios, ${ASSUMED_TRIAL.calls} calls of ${ASSUMED_TRIAL.inputTokens.toLocaleString('en-US')} input tokens a trial`,
   };
 }

@@ -1,11 +1,11 @@
 import { KarpathyError } from '../errors.js';
 import { restorePlan } from '../evaluation/plan.js';
 import { readTarget } from '../ratchet/target.js';
+import type { ScenarioSnapshot } from '../schemas.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
 import { endEvalRun, listEvalRuns } from '../store/evalRuns.js';
 import { getExperiment } from '../store/experiments.js';
 import type { Context } from './context.js';
-import { estimateEvaluation } from './estimateEvaluation.js';
 import { guarded, withEvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
 import { requireProfile } from './requireProfile.js';
@@ -22,16 +22,7 @@ export async function runTrainBaseline(
   options: { readonly fence?: () => void } = {},
 ): Promise<void> {
   const target = incumbentText(ctx, experimentId);
-  const scenarios = snapshotsForPlan(ctx.db, target.profileId).filter((scenario) => scenario.split === 'train');
-  const measured = new Set(
-    listEvalRuns(ctx.db, {
-      profileId: target.profileId,
-      purpose: 'train_baseline',
-      incumbentSha256: target.sha256,
-      states: ['finished'],
-    }).flatMap((row) => restorePlan(row).scenarios.map((scenario) => scenario.id)),
-  );
-  const open = scenarios.filter((scenario) => !measured.has(scenario.id));
+  const open = openTrain(ctx);
   if (open.length === 0) return;
   const request = {
     purpose: 'train_baseline',
@@ -45,10 +36,8 @@ export async function runTrainBaseline(
     targetRelpath: target.relpath,
     proposer: null,
     fence: options.fence,
-  } satisfies Omit<RunRequest, 'estimate'>;
-  const row =
-    resumableRun(ctx, request) ??
-    (await planRun(ctx, { ...request, estimate: estimateEvaluation(ctx, { part: 'train_baseline' }) }));
+  } satisfies RunRequest;
+  const row = resumableRun(ctx, request) ?? (await planRun(ctx, request));
   const session = {
     evalRunId: row.id,
     contents: request.contents,
@@ -59,6 +48,20 @@ export async function runTrainBaseline(
     await run.completeEpochs(1);
     guarded(ctx, options, () => endEvalRun(ctx.db, row.id, { state: 'finished', at: ctx.clock.now() }));
   });
+}
+
+/** Train scenarios that were not run yet with the file as it is. */
+export function openTrain(ctx: Context): ScenarioSnapshot[] {
+  const { profileId, sha256 } = incumbentText(ctx, null);
+  const measured = new Set(
+    listEvalRuns(ctx.db, {
+      profileId,
+      purpose: 'train_baseline',
+      incumbentSha256: sha256,
+      states: ['finished'],
+    }).flatMap((row) => restorePlan(row).scenarios.map((scenario) => scenario.id)),
+  );
+  return snapshotsForPlan(ctx.db, profileId).filter(({ id, split }) => split === 'train' && !measured.has(id));
 }
 
 interface Incumbent {

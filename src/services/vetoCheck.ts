@@ -4,7 +4,6 @@ import { decideVeto, VETO_PAIRS, vetoFlags } from '../gate/veto.js';
 import { endEvalRun } from '../store/evalRuns.js';
 import type { ExperimentRow } from '../store/experiments.js';
 import type { Context } from './context.js';
-import { estimateEvaluation } from './estimateEvaluation.js';
 import { guarded, withEvalSession, type EvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
 import { proposerOf } from './proposerIdentity.js';
@@ -42,9 +41,8 @@ export async function checkVeto(
     // Each selection has a veto run of its own: pairs of an earlier one are not fresh.
     round: selection.row.id,
     fence,
-  } satisfies Omit<RunRequest, 'estimate'>;
-  const estimate = estimateEvaluation(ctx, { part: 'veto', scenarioIds: flagged });
-  const row = resumableRun(ctx, request) ?? (await planRun(ctx, { ...request, estimate }));
+  } satisfies RunRequest;
+  const row = resumableRun(ctx, request) ?? (await planRun(ctx, request));
   const proposer = proposerOf(ctx, experiment.proposerModel);
   return withEvalSession(ctx, { evalRunId: row.id, contents, proposer, fence }, async (run) => {
     await run.completeEpochs(VETO_PAIRS);

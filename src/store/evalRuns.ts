@@ -22,8 +22,7 @@ export interface EvalRunRow {
   readonly evidenceFingerprint: string | null;
   readonly fingerprintDetail: string | null;
   readonly decision: string | null;
-  readonly estimatedUsd: number | null;
-  readonly estimatedTokens: number | null;
+  readonly estimate: string | null;
   readonly failure: string | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
@@ -42,8 +41,7 @@ export interface NewEvalRun {
   readonly judgeModel: string | null;
   readonly evidenceFingerprint: string | null;
   readonly fingerprintDetail: string | null;
-  readonly estimatedUsd: number | null;
-  readonly estimatedTokens: number | null;
+  readonly estimate: string | null;
   readonly at: number;
 }
 
@@ -51,7 +49,7 @@ const COLUMNS = `id, profile_id AS profileId, experiment_id AS experimentId, pur
   plan_sha256 AS planSha256, incumbent_sha256 AS incumbentSha256, candidate_sha256 AS candidateSha256,
   proposer_model AS proposerModel, judge_model AS judgeModel, judge_run_id AS judgeRunId,
   evidence_fingerprint AS evidenceFingerprint, fingerprint_detail AS fingerprintDetail, decision,
-  estimated_usd AS estimatedUsd, estimated_tokens AS estimatedTokens, failure, created_at AS createdAt,
+  estimate, failure, created_at AS createdAt,
   started_at AS startedAt, finished_at AS finishedAt`;
 
 export function insertEvalRun(db: Db, run: NewEvalRun): number {
@@ -59,10 +57,10 @@ export function insertEvalRun(db: Db, run: NewEvalRun): number {
     db
       .prepare(
         `INSERT INTO eval_runs (profile_id, experiment_id, purpose, plan, plan_sha256, incumbent_sha256,
-           candidate_sha256, proposer_model, judge_model, evidence_fingerprint, fingerprint_detail, estimated_usd,
-           estimated_tokens, created_at)
+           candidate_sha256, proposer_model, judge_model, evidence_fingerprint, fingerprint_detail, estimate,
+           created_at)
          VALUES (@profileId, @experimentId, @purpose, @plan, @planSha256, @incumbentSha256, @candidateSha256,
-           @proposerModel, @judgeModel, @evidenceFingerprint, @fingerprintDetail, @estimatedUsd, @estimatedTokens, @at)`,
+           @proposerModel, @judgeModel, @evidenceFingerprint, @fingerprintDetail, @estimate, @at)`,
       )
       .run(run).lastInsertRowid,
   );
@@ -76,7 +74,7 @@ export function getEvalRun(db: Db, id: number): EvalRunRow {
 
 export interface EvalRunFilter {
   readonly profileId: number;
-  readonly purpose: EvalPurpose;
+  readonly purpose?: EvalPurpose;
   readonly experimentId?: number;
   readonly incumbentSha256?: string;
   readonly states: readonly EvalRunState[];
@@ -87,7 +85,7 @@ export function listEvalRuns(db: Db, filter: EvalRunFilter): EvalRunRow[] {
   return db
     .prepare<unknown[], EvalRunRow>(
       `SELECT ${COLUMNS} FROM eval_runs
-       WHERE profile_id = @profileId AND purpose = @purpose
+       WHERE profile_id = @profileId AND (@purpose IS NULL OR purpose = @purpose)
          AND (@experimentId IS NULL OR experiment_id = @experimentId)
          AND (@incumbentSha256 IS NULL OR incumbent_sha256 = @incumbentSha256)
          AND state IN (SELECT value FROM json_each(@states))
@@ -95,7 +93,7 @@ export function listEvalRuns(db: Db, filter: EvalRunFilter): EvalRunRow[] {
     )
     .all({
       profileId: filter.profileId,
-      purpose: filter.purpose,
+      purpose: filter.purpose ?? null,
       experimentId: filter.experimentId ?? null,
       incumbentSha256: filter.incumbentSha256 ?? null,
       states: JSON.stringify(filter.states),

@@ -24,6 +24,8 @@ export interface NewTrial {
   readonly apiCalls: number | null;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
+  /** Part of the input that the provider read from its cache; null = not reported. */
+  readonly cachedInputTokens: number | null;
   readonly totalTokens: number | null;
   readonly costUsd: number | null;
   readonly costSource: string | null;
@@ -53,10 +55,10 @@ export function insertTrial(db: Db, trial: NewTrial): number {
       .prepare(
         `INSERT INTO trials (eval_run_id, scenario_id, arm, epoch, attempt, slot, position, outcome, infra_reason,
            checks, tool_calls, response, judge_rationale, session_id, model, api_calls, input_tokens, output_tokens,
-           total_tokens, cost_usd, cost_source, duration_ms, started_at, finished_at)
+           cached_input_tokens, total_tokens, cost_usd, cost_source, duration_ms, started_at, finished_at)
          VALUES (@evalRunId, @scenarioId, @arm, @epoch, @attempt, @slot, @position, @outcome, @infraReason,
            @checks, @toolCalls, @response, @judgeRationale, @sessionId, @model, @apiCalls, @inputTokens, @outputTokens,
-           @totalTokens, @costUsd, @costSource, @durationMs, @startedAt, @finishedAt)`,
+           @cachedInputTokens, @totalTokens, @costUsd, @costSource, @durationMs, @startedAt, @finishedAt)`,
       )
       .run({ ...trial, checks: JSON.stringify(trial.checks), toolCalls: JSON.stringify(trial.toolCalls) })
       .lastInsertRowid,
@@ -121,26 +123,4 @@ interface StoredFailing {
   checks: string;
   toolCalls: string;
   judgeRationale: string | null;
-}
-
-/** Means over the profile's last trials that were no faults; null without any. */
-export interface TrialAverages {
-  readonly trials: number;
-  readonly tokens: number | null;
-  readonly calls: number | null;
-  readonly durationMs: number;
-  /** Over the trials with a known price; null when none has one. */
-  readonly usd: number | null;
-}
-
-export function trialAverages(db: Db, profileId: number, last = 100): TrialAverages | null {
-  const row = db
-    .prepare<[number, number], TrialAverages>(
-      `SELECT COUNT(*) AS trials, AVG(tokens) AS tokens, AVG(calls) AS calls, AVG(ms) AS durationMs, AVG(usd) AS usd
-       FROM (SELECT t.total_tokens AS tokens, t.api_calls AS calls, t.duration_ms AS ms, t.cost_usd AS usd
-             FROM trials t JOIN eval_runs r ON r.id = t.eval_run_id
-             WHERE r.profile_id = ? AND t.outcome <> 'infra' ORDER BY t.id DESC LIMIT ?)`,
-    )
-    .get(profileId, last);
-  return row === undefined || row.trials === 0 ? null : row;
 }

@@ -60,7 +60,7 @@ export async function openShop(options: { setUp: boolean }): Promise<Shop> {
     soul: SOUL,
     config: {
       platform_toolsets: { cli: ['todo'] },
-      plugins: { karpathy_self_improve: { gate: { alpha: 0.2, epochs: 1 } } },
+      plugins: { karpathy_self_improve: { gate: { alpha: 0.2, epochs: 1, min_power: 0 } } },
     },
   });
   await installPlugin(root);
@@ -93,7 +93,12 @@ export async function openShop(options: { setUp: boolean }): Promise<Shop> {
         .flatMap(({ messages }) => messages.filter(({ role }) => role === 'user').map((said) => textOf(said))),
     terminal: async (command) => {
       // A person at a terminal: nothing that makes programs write for a log.
-      const env = { ...root.env, NO_COLOR: undefined, CI: undefined, PATH: `${dirname(root.install.hermes)}:${root.env.PATH ?? ''}` };
+      const env = {
+        ...root.env,
+        NO_COLOR: undefined,
+        CI: undefined,
+        PATH: `${dirname(root.install.hermes)}:${root.env.PATH ?? ''}`,
+      };
       const terminal = await openTerminal({ command, env, cwd: root.cwd, columns: 100 });
       terminals.push(terminal);
       return terminal;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { resolveConfig, type WrittenConfig } from '../../src/config.js';
+import { resolveConfig, type ConfigWithSources, type WrittenConfig } from '../../src/config.js';
 import { homeOfProfile, pathsUnder, profileHome } from '../../src/hermes/paths.js';
 import type { Clock, Ids, Logger } from '../../src/ports.js';
 import type { Context, Surface } from '../../src/services/context.js';
@@ -92,6 +92,15 @@ function notInThisTest(what: string): never {
   throw new Error(`this test has no ${what}; pass one in testContext({ context: { ... } })`);
 }
 
+/** Suites of tests are as small as a keep allows; what the power of a real one has to be has tests of its own. */
+export function testConfig(values: WrittenConfig = {}): ConfigWithSources {
+  const small: WrittenConfig = { gate: { min_power: 0 } };
+  return resolveConfig([
+    { source: 'test', values: small },
+    { source: 'test', values },
+  ]);
+}
+
 /** A real root, profile home, SOUL.md and controller DB; clock and ids are fixed, and there is no host or model. */
 export function testContext(options: TestContextOptions = {}): TestContext {
   const ownsRoot = options.root === undefined;
@@ -123,7 +132,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     paths,
     pluginDir: root,
     profile: profileHome(home),
-    config: resolveConfig([{ source: 'test', values: options.config ?? {} }]),
+    config: testConfig(options.config),
     surface,
     actor: `person@${surface.kind}`,
     hermes: null,

@@ -3,6 +3,7 @@ import { KarpathyError } from '../../errors.js';
 import { evaluationJob } from '../../services/evaluationJob.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { whichExperiment } from '../../services/whichExperiment.js';
+import { showPreflight } from '../beforeRun.js';
 import { command } from '../command.js';
 import { runInForeground } from '../foreground.js';
 import { showEvidenceNotice } from '../evidenceNotice.js';
@@ -29,6 +30,7 @@ export const evaluateCommand = command({
       );
     }
     await showEvidenceNotice(session);
+    await showPreflight(session, { experimentId: experiment.id });
     await runInForeground(session, evaluationJob(ctx, experiment, { underpowered }));
     return standingAnswer(ctx, experiment.id, { done: 'Evaluated.' });
   },

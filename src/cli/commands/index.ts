@@ -18,6 +18,7 @@ const LOADERS: Readonly<Record<string, () => Promise<CommandSpec[]>>> = {
     (await import('./scenario/import.js')).scenarioImportCommand,
     (await import('./scenario/export.js')).scenarioExportCommand,
   ],
+  preflight: async () => [(await import('./preflight.js')).preflightCommand],
   propose: async () => [(await import('./propose.js')).proposeCommand],
   evaluate: async () => [(await import('./evaluate.js')).evaluateCommand],
   verify: async () => [(await import('./verify.js')).verifyCommand],

@@ -3,6 +3,7 @@ import { KarpathyError } from '../../errors.js';
 import { editFromWritten } from '../../services/personEdit.js';
 import { promptPreview, startProposal } from '../../services/propose.js';
 import type { Look } from '../../text/look.js';
+import { showPreflight } from '../beforeRun.js';
 import { command } from '../command.js';
 import { readInput } from '../files.js';
 import { flag } from '../inputs.js';
@@ -65,7 +66,10 @@ export const proposeCommand = command({
     const { experimentId, jobId, warnings } = await startProposal(ctx, source, { evaluate, underpowered });
     if (warnings.length > 0)
       session.show(warnings.map((warning) => `${session.look.colors.yellow('!')} ${warning}`).join('\n'));
-    if (jobId !== null) await runInForeground(session, jobId);
+    if (jobId !== null) {
+      if (evaluate) await showPreflight(session, source.by === 'person' ? { experimentId } : {});
+      await runInForeground(session, jobId);
+    }
     return standingAnswer(ctx, experimentId, { done: 'Proposed.', extra: { warnings } });
   },
 });

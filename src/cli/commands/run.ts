@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { enqueue } from '../../services/enqueue.js';
 import { status } from '../../services/status.js';
 import { statusText } from '../../text/status.js';
+import { showPreflight } from '../beforeRun.js';
 import { command } from '../command.js';
 import { showEvidenceNotice } from '../evidenceNotice.js';
 import { runInForeground } from '../foreground.js';
@@ -16,6 +17,7 @@ export const runCommand = command({
   async run(session) {
     const { ctx } = session;
     await showEvidenceNotice(session);
+    await showPreflight(session);
     await runInForeground(session, enqueue(ctx, { kind: 'run', experimentId: null }));
     const view = await status(ctx);
     return { data: view, text: (look) => statusText(look, view, ctx.clock.now()) };

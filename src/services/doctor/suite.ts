@@ -1,7 +1,7 @@
 import { consultationAlpha } from '../../gate/errorBudget.js';
 import { defaultLooks, fewestGroups } from '../../gate/plan.js';
 import { showP } from '../../gate/verdict.js';
-import { groupsOf } from '../power.js';
+import { groupsOf } from '../groups.js';
 import { findProfile } from '../../store/profiles.js';
 import { listScenarios, scenarioHistory, type ScenarioRow } from '../../store/scenarios.js';
 import type { Context } from '../context.js';
@@ -49,7 +49,7 @@ function sizeFindings(ctx: Context, rows: readonly ScenarioRow[]): Finding[] {
     findings.push(
       suite.error(
         `With ${groups} holdout groups no edit can ever be kept at alpha ${showP(alpha)}, the largest share of gate.alpha: even if all favoured it, p would be ${(2 ** -groups).toPrecision(2)}.`,
-        `At least ${needed} holdout groups are needed, and a real effect needs several times as many.`,
+        `At least ${needed} holdout groups are needed, and a real effect needs several times as many: \`${commandFor(ctx.profile.name)} preflight\` says how many.`,
       ),
     );
   }

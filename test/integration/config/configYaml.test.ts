@@ -39,7 +39,7 @@ function failure(work: () => unknown): KarpathyError {
 describe('where a value comes from', () => {
   test('without a file every value is the default', () => {
     const { config, sources } = loadConfig({ root }, 'dev', {});
-    expect(config.gate).toEqual({ alpha: 0.05, epochs: 6 });
+    expect(config.gate).toEqual({ alpha: 0.05, epochs: 6, wanted_effect: 20, min_power: 0.5 });
     expect(new Set(sources.values())).toEqual(new Set(['default']));
   });
 
@@ -48,7 +48,7 @@ describe('where a value comes from', () => {
     const learned = { source: 'init', values: { budget: { usd: 1, tokens: 100 } } };
     const dev = loadConfig({ root }, 'dev', {}, learned);
     expect(dev.config.budget).toEqual({ usd: 1, tokens: 200 });
-    expect(dev.config.gate).toEqual({ alpha: 0.05, epochs: 5 });
+    expect(dev.config.gate).toMatchObject({ alpha: 0.05, epochs: 5 });
     expect(dev.sources.get('budget.usd')).toBe('init');
     expect(dev.sources.get('budget.tokens')).toBe(join(root, 'config.yaml'));
     expect(dev.sources.get('gate.epochs')).toBe(`${join(root, 'config.yaml')} (profiles.dev)`);

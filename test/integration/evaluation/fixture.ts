@@ -1,4 +1,4 @@
-import { resolveConfig, type WrittenConfig } from '#src/config.js';
+import type { WrittenConfig } from '#src/config.js';
 import type { Arm } from '#src/domain/experiment.js';
 import type { ModelIdentity } from '#src/schemas.js';
 import type { ScenarioSpec } from '#src/schemas.js';
@@ -6,7 +6,7 @@ import type { CompletionRequest, LanguageModel, TrialEvidence, TrialResult, Tria
 import { createExperiment } from '#src/store/experiments.js';
 import { sha256 } from '#src/ratchet/digest.js';
 import { insertScenario } from '#src/store/scenarios.js';
-import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
+import { DEFAULT_SOUL, testConfig, testContext, type TestContext } from '../../support/context.js';
 
 export const CANDIDATE = DEFAULT_SOUL.replace('Answer briefly.', 'Answer in one sentence.');
 
@@ -71,7 +71,7 @@ export function evaluation(options: EvaluationOptions): Evaluation {
   const judgeIdentity = options.judgeIdentity ?? { provider: 'openai-compatible', base_url: 'http://j/v1', model: 'j' };
   const test = testContext({
     context: {
-      config: resolveConfig([{ source: 'test', values: config }]),
+      config: testConfig(config),
       hermes: { command: ['hermes'], python: 'python3' },
       makeModel: (choice): LanguageModel => {
         if (!('base_url' in choice)) throw new Error('a host model in this test');

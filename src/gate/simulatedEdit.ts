@@ -1,13 +1,13 @@
-import { decideTally } from '#src/gate/decide.js';
-import { decideDeletionTally } from '#src/gate/deletion.js';
-import { decideWindowTally } from '#src/gate/liveWindow.js';
-import { defaultLooks } from '#src/gate/plan.js';
-import type { Random } from '#src/gate/random.js';
-import { decideDeletionScreen, decideScreen, screenSteps } from '#src/gate/screen.js';
-import type { Verdict, WindowVerdict } from '#src/gate/types.js';
-import { decideVetoTally, VETO_PAIRS, vetoFlags } from '#src/gate/veto.js';
-import type { Suite } from './suite.js';
-import { GrowingTally, subset } from './trials.js';
+import { decideTally } from './decide.js';
+import { decideDeletionTally } from './deletion.js';
+import { GrowingTally, subset } from './growingTally.js';
+import { decideWindowTally } from './liveWindow.js';
+import { defaultLooks } from './plan.js';
+import type { Random } from './random.js';
+import { decideDeletionScreen, decideScreen, screenSteps } from './screen.js';
+import { countGroups, scenariosBefore, type Suite } from './simulatedSuite.js';
+import type { Verdict, WindowVerdict } from './types.js';
+import { decideVetoTally, VETO_PAIRS, vetoFlags } from './veto.js';
 
 export interface Edit {
   readonly train: Suite;
@@ -45,11 +45,11 @@ export function judgeEdit(edit: Edit, terms: Terms): Outcome {
 }
 
 export function runScreen(train: Suite, random: Random): { passed: boolean; trials: number } {
-  const n = train.incumbent.length;
+  const groups = countGroups(train);
+  const half = scenariosBefore(train, Math.floor(groups / 2));
   const tally = new GrowingTally(train, random);
   let done = 0;
-  for (const step of screenSteps(n)) {
-    const half = Math.floor(n / 2);
+  for (const step of screenSteps(groups)) {
     if (step.epochs === 0.5) tally.runEpochs(1, { to: half });
     else if (done === 0.5) tally.runEpochs(1, { from: half }).runEpochs(step.epochs - 1);
     else tally.runEpochs(step.epochs - done);
@@ -61,7 +61,7 @@ export function runScreen(train: Suite, random: Random): { passed: boolean; tria
 }
 
 function runLooks(holdout: Suite, { epochs, alpha, random }: Terms): { verdict: Verdict; tally: GrowingTally } {
-  const looks = defaultLooks(epochs, holdout.incumbent.length);
+  const looks = defaultLooks(epochs, countGroups(holdout));
   const tally = new GrowingTally(holdout, random);
   let done = 0;
   for (const [index, look] of looks.entries()) {
@@ -83,7 +83,7 @@ function runVeto(holdout: Suite, of: { tally: GrowingTally; random: Random }): {
 /** Screen and score test of a deletion. */
 export function judgeDeletion(edit: Edit, terms: Terms & { margin: number }): Outcome {
   const { epochs, alpha, margin, random } = terms;
-  const last = screenSteps(edit.train.incumbent.length).at(-1);
+  const last = screenSteps(countGroups(edit.train)).at(-1);
   const train = new GrowingTally(edit.train, random).runEpochs(last?.epochs ?? 0);
   if (last !== undefined && decideDeletionScreen(train, margin) === 'drop') {
     return { kept: false, consulted: false, trials: train.trials, effect: null };

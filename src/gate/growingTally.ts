@@ -1,6 +1,6 @@
-import type { Random } from '#src/gate/random.js';
-import type { Tally } from '#src/gate/types.js';
-import type { Suite } from './suite.js';
+import type { Random } from './random.js';
+import { groupOf, type Suite } from './simulatedSuite.js';
+import type { Tally } from './types.js';
 
 interface Counts {
   scenario: number;
@@ -30,19 +30,25 @@ export class GrowingTally implements Tally {
     const { incumbent, candidate } = this.suite;
     for (let epoch = 0; epoch < epochs; epoch += 1) {
       for (let s = from; s < to; s += 1) {
-        const counts = (this.scenarios[s] ??= { scenario: s, group: s, pairs: 0, incumbent: 0, candidate: 0 });
+        const counts = (this.scenarios[s] ??= {
+          scenario: s,
+          group: groupOf(this.suite, s),
+          pairs: 0,
+          incumbent: 0,
+          candidate: 0,
+        });
         if (this.random() < (incumbent[s] as number)) counts.incumbent += 1;
         if (this.random() < (candidate[s] as number)) counts.candidate += 1;
         counts.pairs += 1;
       }
     }
-    this.groups = Math.max(this.groups, to);
+    if (to > 0) this.groups = Math.max(this.groups, groupOf(this.suite, to - 1) + 1);
     this.trials += 2 * epochs * (to - from);
     return this;
   }
 }
 
-/** The suite with only these scenarios. */
+/** The suite with only these scenarios, each its own group. */
 export function subset(suite: Suite, scenarios: readonly number[]): Suite {
   return {
     incumbent: scenarios.map((s) => suite.incumbent[s] as number),
