@@ -12,6 +12,7 @@ import { stringify } from 'yaml';
 import { ensureHermes, projectDir } from '../scripts/bootstrap.mjs';
 import { createColdRunner } from '../src/evaluation/coldRunner.js';
 import { laySlot } from '../src/evaluation/slot.js';
+import { slotTemplate } from '../src/evaluation/slotTemplate.js';
 import { createWarmRunner } from '../src/evaluation/warmRunner.js';
 import type { TrialRunner, TrialSpec } from '../src/ports.js';
 
@@ -130,7 +131,9 @@ async function loopCost(setup: {
 }): Promise<Measured> {
   const facts = { version: setup.version, authType: null, keyEnv: [] };
   const source = { ...setup, profileName: 'dev', evalRunId: 1, env: process.env, facts };
-  const { paths } = laySlot(source, 1, { ...trial(0), spec: trial(0).scenario.spec, realToolsets: [] });
+  const { paths } = laySlot({ source, template: slotTemplate(source) }, 1, {
+    trial: { ...trial(0), spec: trial(0).scenario.spec, realToolsets: [] },
+  });
   writeFileSync(join(paths.home, 'config.yaml'), readFileSync(join(setup.profileHome, 'config.yaml')));
   const line = `"${setup.hermes}" -p dev chat -q "Say hello." -Q --max-turns 20 --source tool </dev/null >/dev/null 2>&1`;
   const env = { PATH: process.env.PATH, HOME: paths.userHome, TMPDIR: paths.temp, HERMES_HOME: paths.home };

@@ -11,7 +11,7 @@ import time
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, _HERE)
-from karpathy_warm import linux, preload, server  # noqa: E402
+from karpathy_warm import leaving, linux, preload, server  # noqa: E402
 
 sys.path.remove(_HERE)  # the host is to find its own modules only
 
@@ -84,4 +84,9 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main()())
+    call = main()
+    try:
+        code = call()
+    except SystemExit as error:
+        code = error.code
+    leaving.leave(code)

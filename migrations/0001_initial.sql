@@ -306,6 +306,7 @@ CREATE TABLE spool_events (
 
 -- Events are kept as long as a spool file that holds them might be read again.
 CREATE INDEX spool_events_by_ingest ON spool_events (ingested_at);
+CREATE INDEX spool_events_by_time ON spool_events (occurred_at);
 
 CREATE TABLE spool_quarantine (
   id INTEGER PRIMARY KEY,
@@ -510,6 +511,7 @@ CREATE TABLE jobs (
   lease_owner TEXT,
   lease_expires_at INTEGER,
   cancel_requested_at INTEGER,
+  pause_requested_at INTEGER,                  -- of the run at work; cleared by the next lease
   created_at INTEGER NOT NULL,
   started_at INTEGER,
   finished_at INTEGER

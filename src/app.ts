@@ -95,7 +95,7 @@ function contextOf(
     makeRunner: async (setup) => {
       const { prices, runner } = config.config;
       const { slotsDir } = paths;
-      const trials = { ...setup, hermes: needHermes(), slotsDir, pluginDir, env, prices };
+      const trials = { ...setup, hermes: needHermes(), slotsDir, pluginDir, env, prices, nice: runner.nice };
       if (runnerInUse(runner.kind, process.platform).name === 'cold') {
         const { createColdRunner } = await import('./evaluation/coldRunner.js');
         return createColdRunner(trials);

@@ -23,7 +23,14 @@ const perProfile = {
       kind: z.enum(['auto', 'warm', 'cold']).optional(),
       /** Path of the Hermes executable, for the bin that runs without Hermes in front. */
       hermes: z.string().min(1).optional(),
-      concurrency: z.int().min(1).max(16).optional(),
+      /** Trials at the same time; `auto`: by cores and free memory. */
+      concurrency: z
+        .union([z.literal('auto'), z.int().min(1).max(16)], { error: 'must be auto, or 1 to 16' })
+        .optional(),
+      /** Of the trials' processes. */
+      nice: z.int().min(0).max(19).optional(),
+      /** Whether no trial starts while a session of the person's is in a turn. */
+      yield_to_turns: z.boolean().optional(),
       timeout_seconds: z.int().min(5).max(3600).optional(),
       max_turns: z.int().min(1).max(90).optional(),
       /** Of scenarios that name none of their own; null = those of the live agent. */
@@ -96,7 +103,9 @@ export interface ResolvedConfig {
   readonly runner: {
     readonly kind: 'auto' | 'warm' | 'cold';
     readonly hermes: string | null;
-    readonly concurrency: number;
+    readonly concurrency: number | 'auto';
+    readonly nice: number;
+    readonly yield_to_turns: boolean;
     readonly timeout_seconds: number;
     readonly max_turns: number;
     readonly toolsets: readonly string[] | null;
@@ -120,7 +129,10 @@ export const DEFAULT_CONFIG: ResolvedConfig = {
   node: null,
   models: { proposer: null, judge: null },
   prices: {},
-  runner: { kind: 'auto', hermes: null, concurrency: 2, timeout_seconds: 180, max_turns: 20, toolsets: null },
+  runner: {
+    ...{ kind: 'auto', hermes: null, concurrency: 'auto', nice: 10, yield_to_turns: false },
+    ...{ timeout_seconds: 180, max_turns: 20, toolsets: null },
+  },
   budget: { usd: null, tokens: null },
   gate: { alpha: 0.05, epochs: 6, wanted_effect: 20, min_power: 0.5 },
   live: { sessions: 10, days: 14, epochs: 2 },

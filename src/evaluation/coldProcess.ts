@@ -1,15 +1,17 @@
 import { execa } from 'execa';
 import type { HermesCommand } from '../ports.js';
-import { killGroup, tailOf, withinLimits, type HermesProcess } from './hermesProcess.js';
+import { killGroup, stepBack, tailOf, withinLimits, type HermesProcess } from './hermesProcess.js';
 import { assertGuardLoads } from './hostFacts.js';
 
 export interface ColdProcessOptions {
   readonly hermes: HermesCommand;
   readonly pluginDir: string;
+  /** Niceness of the trials' processes, 0 to 19. */
+  readonly nice?: number;
 }
 
 /** Starts the host anew for every user turn. */
-export function createColdProcess({ hermes, pluginDir }: ColdProcessOptions): HermesProcess {
+export function createColdProcess({ hermes, pluginDir, nice }: ColdProcessOptions): HermesProcess {
   const proven = new Map<number, Promise<void>>();
   return {
     name: 'cold',
@@ -36,6 +38,7 @@ export function createColdProcess({ hermes, pluginDir }: ColdProcessOptions): He
         reject: false,
         maxBuffer: 10_000_000,
       });
+      stepBack(child.pid, nice);
       try {
         const { result, timedOut } = await withinLimits(limits, (signal) => killGroup(child.pid, signal), child);
         const stderrTail = tailOf(`${result.stderr}`) || result.shortMessage || '';

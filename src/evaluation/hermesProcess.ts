@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import type { SlotPaths } from './slot.js';
 import type { ProcessEnd } from './trialOutcome.js';
 
@@ -33,7 +34,8 @@ export interface HermesProcess {
   close(): Promise<void>;
 }
 
-const KILL_GRACE_MS = 2000;
+/** What it has left is of use after a deadline; a trial that is stopped counts for nothing, and somebody waits. */
+const KILL_GRACE_MS = { deadline: 2000, abort: 1000 };
 
 /**
  * Waits for a process that `send` can signal: asks it to end at the deadline or an abort, and kills it when it
@@ -46,25 +48,38 @@ export async function withinLimits<T>(
 ): Promise<{ result: T; timedOut: boolean }> {
   let timedOut = false;
   let killer: NodeJS.Timeout | undefined;
-  const stop = (): void => {
+  const stop = (why: keyof typeof KILL_GRACE_MS): void => {
     send('SIGTERM');
-    killer ??= setTimeout(() => send('SIGKILL'), KILL_GRACE_MS);
+    clearTimeout(killer);
+    killer = setTimeout(() => send('SIGKILL'), KILL_GRACE_MS[why]);
   };
+  const onAbort = (): void => stop('abort');
   const timer = setTimeout(
     () => {
       timedOut = true;
-      stop();
+      stop('deadline');
     },
     Math.max(0, deadline - Date.now()),
   );
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
   try {
     return { result: await ended, timedOut };
   } finally {
     clearTimeout(timer);
     clearTimeout(killer);
-    signal.removeEventListener('abort', stop);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Has a process, and all that it starts, step back for others that want the processor. */
+export function stepBack(pid: number | undefined, nice: number | undefined): void {
+  if (pid === undefined || nice === undefined) return;
+  try {
+    // Never less than this process itself does.
+    setPriority(pid, Math.max(nice, getPriority()));
+  } catch {
+    // It ended already, or may not be changed: it runs as it is.
   }
 }
 

@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { parse, stringify } from 'yaml';
-import { KarpathyError } from '../errors.js';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import type { ScenarioSpec, ToolPolicy } from '../schemas.js';
 import type { HostFacts } from './hostFacts.js';
-import { SLOT_GUARD_NAME, slotConfig, type SlotConfig } from './slotConfig.js';
+import type { SlotConfig } from './slotConfig.js';
+import { CACHES, copyTemplate, restoreTemplate, type Laid, type SlotTemplate } from './slotTemplate.js';
 
 /** Where one trial lives. The home's parent is called `profiles`, or the host would look for a sticky profile. */
 export interface SlotPaths {
@@ -40,16 +49,6 @@ export interface SlotTrial {
   readonly tokenLimit: number | null;
 }
 
-/** Copied once per eval run, so that a skill or memory the live agent writes meanwhile reaches no trial. */
-const FROZEN = ['skills', 'memories'] as const;
-
-/** Caches that keep a start from fetching catalogues; an empty one would be fetched again. */
-const CACHES = [
-  { path: 'models_dev_cache.json', placeholder: '{"karpathy-slot":{}}' },
-  { path: 'cache/openrouter_model_metadata.json', placeholder: '{"karpathy/slot":{"context_length":128000}}' },
-  { path: 'context_length_cache.yaml', placeholder: null },
-] as const;
-
 /** With a placeholder the tools appear as they do in the live agent; their calls are answered, never made. */
 const SIMULATED_TOOL_KEYS = [
   'BRAVE_SEARCH_API_KEY',
@@ -61,13 +60,16 @@ const SIMULATED_TOOL_KEYS = [
   'TAVILY_API_KEY',
 ] as const;
 
+/** Two profiles may be evaluated at the same time; a number alone would make them share a home. */
+export function slotKey(profileHome: string): string {
+  return createHash('sha256').update(profileHome).digest('hex').slice(0, 8);
+}
+
 export function slotPaths(
   source: Pick<SlotSource, 'slotsDir' | 'profileHome' | 'profileName'>,
   slot: number,
 ): SlotPaths {
-  // Two profiles may be evaluated at the same time; a number alone would make them share a home.
-  const key = createHash('sha256').update(source.profileHome).digest('hex').slice(0, 8);
-  const root = join(source.slotsDir, `${key}-${slot}`);
+  const root = join(source.slotsDir, `${slotKey(source.profileHome)}-${slot}`);
   // Hermes takes `-p default` to be the root itself, and says in its prompt which of the two it runs in.
   const home = source.profileName === 'default' ? join(root, 'hermes') : join(root, 'profiles', source.profileName);
   return {
@@ -81,60 +83,55 @@ export function slotPaths(
   };
 }
 
-/** Where the frozen copies of an eval run lie; they outlive an interruption so that a resumed run sees the same. */
-export function frozenDir(source: Pick<SlotSource, 'slotsDir' | 'evalRunId'>): string {
-  return join(source.slotsDir, 'frozen', String(source.evalRunId));
+export interface LaidHome {
+  readonly paths: SlotPaths;
+  /** Variables that the trial's process needs for its model. */
+  readonly keys: Record<string, string>;
+  /** Hand it over when the slot is laid again: then only what has changed is copied. */
+  readonly laid: Laid;
 }
 
-/** Copies skills and memories of the profile, once per eval run. */
-export function freezeProfile(source: SlotSource): void {
-  const frozen = frozenDir(source);
-  const complete = join(frozen, '.complete');
-  if (existsSync(complete)) return;
-  rmSync(frozen, { recursive: true, force: true });
-  mkdirSync(frozen, { recursive: true, mode: 0o700 });
-  for (const name of FROZEN) {
-    const from = join(source.profileHome, name);
-    if (existsSync(from)) cpSync(from, join(frozen, name), { recursive: true, dereference: true });
-  }
-  writeFileSync(complete, '');
-}
-
-/** Reads the profile's config.yaml. @throws KarpathyError `bad_config` when it is not YAML */
-export function readSlotConfig(profileHome: string): SlotConfig {
-  const path = join(profileHome, 'config.yaml');
-  if (!existsSync(path)) return slotConfig(null);
-  try {
-    return slotConfig(parse(readFileSync(path, 'utf8')));
-  } catch (error) {
-    throw new KarpathyError('bad_config', `The profile's ${path} can't be read as YAML.`, { cause: error });
-  }
-}
-
-/** Lays a slot afresh and returns the variables that the trial's process needs for its model. */
+/** Lays a slot for one trial: the template, and what this trial adds to it. Nothing of an earlier trial is left. */
 export function laySlot(
-  source: SlotSource,
+  { source, template }: { source: SlotSource; template: SlotTemplate },
   slot: number,
-  trial: SlotTrial,
-): { paths: SlotPaths; keys: Record<string, string> } {
+  { trial, laid }: { trial: SlotTrial; laid?: Laid },
+): LaidHome {
   const paths = slotPaths(source, slot);
-  rmSync(paths.root, { recursive: true, force: true });
-  for (const dir of [paths.home, paths.work, paths.userHome, paths.temp])
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const frozen = frozenDir(source);
-  for (const name of FROZEN) {
-    if (existsSync(join(frozen, name))) cpSync(join(frozen, name), join(paths.home, name), { recursive: true });
-  }
-  const slotted = readSlotConfig(source.profileHome);
-  writePrivate(join(paths.home, 'config.yaml'), stringify(slotted.config));
-  cpSync(join(source.pluginDir, 'host', 'slot_guard'), join(paths.home, 'plugins', SLOT_GUARD_NAME), {
-    recursive: true,
-    filter: (path) => !path.endsWith('__pycache__'),
-  });
-  const keys = layCredentials(source, slotted, { home: paths.home, simulateTools: trial.policy === 'simulated' });
-  layCaches(source, paths.home);
+  const home = layTemplate(template, paths, laid);
+  for (const dir of [paths.work, paths.userHome, paths.temp]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const options = { home: paths.home, simulateTools: trial.policy === 'simulated' };
+  const keys = layCredentials(source, template.config, options);
+  layMarkers(source, paths.home);
   layWork(paths, trial);
-  return { paths, keys };
+  return { paths, keys, laid: home };
+}
+
+function layTemplate(template: SlotTemplate, paths: SlotPaths, laid: Laid | undefined): Laid {
+  if (laid !== undefined) {
+    try {
+      if (clearAround(paths)) return restoreTemplate(template, paths.home, laid);
+    } catch {
+      // Whatever a trial did to its slot, it can be laid from nothing.
+    }
+  }
+  rmSync(paths.root, { recursive: true, force: true });
+  mkdirSync(paths.home, { recursive: true, mode: 0o700 });
+  return copyTemplate(template, paths.home);
+}
+
+/** Empties the slot but for its home; false when the home isn't the directory that was made. */
+function clearAround({ root, home }: SlotPaths): boolean {
+  const steps = relative(root, home).split(sep);
+  for (let dir = root, index = 0; ; index += 1) {
+    if (!lstatSync(dir).isDirectory()) return false;
+    const next = steps[index];
+    if (next === undefined) return true;
+    for (const name of readdirSync(dir)) {
+      if (name !== next) rmSync(join(dir, name), { recursive: true, force: true });
+    }
+    dir = join(dir, next);
+  }
 }
 
 function layWork(paths: SlotPaths, trial: SlotTrial): void {
@@ -202,15 +199,10 @@ function linkAuth(source: SlotSource, home: string): void {
   symlinkSync(lock, join(home, 'auth.lock'));
 }
 
-function layCaches(source: SlotSource, home: string): void {
-  mkdirSync(join(home, 'cache'), { recursive: true });
-  for (const cache of CACHES) {
-    const from = join(source.profileHome, cache.path);
-    // A copy has a fresh modification time, which is what the host goes by.
-    if (existsSync(from)) copyFileSync(from, join(home, cache.path));
-    else if (cache.placeholder !== null) writeFileSync(join(home, cache.path), cache.placeholder);
-  }
+/** What the host goes by when it decides whether to ask somebody: the age of its caches, and when it last asked. */
+function layMarkers(source: SlotSource, home: string): void {
   const now = Math.floor(Date.now() / 1000);
+  for (const { path } of CACHES) if (existsSync(join(home, path))) utimesSync(join(home, path), now, now);
   writeFileSync(
     join(home, '.update_check'),
     JSON.stringify({ ts: now, behind: 0, rev: source.env.HERMES_REVISION ?? null, ver: source.facts.version }),

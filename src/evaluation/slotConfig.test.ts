@@ -38,7 +38,7 @@ describe('slotConfig', () => {
   it('leaves out everything that acts elsewhere, and every secret but the model’s', () => {
     const { config } = slotConfig(LIVE);
     expect(Object.keys(config)).not.toEqual(expect.arrayContaining(['mcp_servers', 'telegram', 'hooks', 'auxiliary']));
-    expect(config.plugins).toEqual({ enabled: [SLOT_GUARD_NAME] });
+    expect(config.plugins).toMatchObject({ enabled: [SLOT_GUARD_NAME] });
     expect(config.fallback_providers).toEqual([]);
     expect(config.terminal).toEqual({ backend: 'local' });
     const written = JSON.stringify(config);

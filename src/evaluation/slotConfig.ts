@@ -1,3 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { KarpathyError } from '../errors.js';
+
 /**
  * The configuration of a slot is an allow-list: what shapes the agent's answers is taken over from the profile,
  * everything that could act elsewhere or contact someone is left out or turned off.
@@ -68,6 +73,9 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   security: ['redact_secrets'],
 };
 
+/** Parts of the host that no turn uses and that take a tenth of a second to load. */
+const DASHBOARD_LOGINS = ['basic', 'drain', 'nous', 'self_hosted'].map((name) => `dashboard_auth/${name}`);
+
 /** Written over whatever the profile says. */
 const FORCED: Readonly<Record<string, Section>> = {
   terminal: { backend: 'local' },
@@ -81,8 +89,19 @@ const FORCED: Readonly<Record<string, Section>> = {
   checkpoints: { enabled: false },
   mcp: { auto_reload_on_config_change: false },
   kanban: { dispatch_in_gateway: false },
-  plugins: { enabled: [SLOT_GUARD_NAME] },
+  plugins: { enabled: [SLOT_GUARD_NAME], disabled: DASHBOARD_LOGINS },
 };
+
+/** Reads the profile's config.yaml. @throws KarpathyError `bad_config` when it is not YAML */
+export function readSlotConfig(profileHome: string): SlotConfig {
+  const path = join(profileHome, 'config.yaml');
+  if (!existsSync(path)) return slotConfig(null);
+  try {
+    return slotConfig(parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    throw new KarpathyError('bad_config', `The profile's ${path} can't be read as YAML.`, { cause: error });
+  }
+}
 
 /** @param written the profile's config.yaml, parsed; null when it has none */
 export function slotConfig(written: unknown): SlotConfig {

@@ -5,7 +5,11 @@ import { userTurns } from '../schemas.js';
 import { readGuardRecord } from './guardRecord.js';
 import { textOf, type HermesProcess, type LaidSlot } from './hermesProcess.js';
 import { askHostFacts, type HostFacts } from './hostFacts.js';
-import { freezeProfile, frozenDir, laySlot, readSlotConfig, slotPaths, type SlotSource } from './slot.js';
+import { laySlot, slotPaths, type SlotSource, type SlotTrial } from './slot.js';
+import { readSlotConfig } from './slotConfig.js';
+import { holdSlots, type SlotHold } from './slotHold.js';
+import { frozenDir, slotTemplate, type Laid, type SlotTemplate } from './slotTemplate.js';
+import { watchSleep, type Clocks } from './sleepWatch.js';
 import { readStateDb } from './stateDb.js';
 import { costOf, evidence, tokensOf, type Prices } from './trialEvidence.js';
 import { asHostReads, judgeEnd, type ProcessEnd } from './trialOutcome.js';
@@ -22,24 +26,45 @@ export interface TrialRunnerOptions {
   readonly prices: Prices;
   /** Of the parent; only an allow-list of it reaches a trial. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Niceness of the trials' processes, 0 to 19; default: this process's. */
+  readonly nice?: number;
+  /** Default: this machine's. */
+  readonly clocks?: Clocks;
 }
 
 /** Passed on to a trial; HOME, the slot's variables and the model's key are added. */
 const ENV_ALLOWED = ['PATH', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TERM', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'];
 
+/** What is made ready once, before the first trial. */
+interface Prepared {
+  readonly source: SlotSource;
+  readonly template: SlotTemplate;
+  readonly hold: SlotHold;
+}
+
 /** Runs trials in slots that are laid afresh; `host` starts Hermes in them. */
 export function createTrialRunner(options: TrialRunnerOptions, host: HermesProcess): TrialRunner {
-  const used = new Set<number>();
-  let prepared: Promise<SlotSource> | null = null;
+  const laidSlots = new Map<number, Laid>();
+  let prepared: Promise<Prepared> | null = null;
 
-  const prepare = async (signal: AbortSignal): Promise<SlotSource> => {
+  const prepare = async (signal: AbortSignal): Promise<Prepared> => {
     const { provider } = readSlotConfig(options.profileHome);
     const ask = { hermes: options.hermes, pluginDir: options.pluginDir, signal };
     const facts = await askHostFacts(provider, { ...ask, env: baseEnv(options, options.profileHome) });
     const source = slotSource(options, facts);
-    freezeProfile(source);
-    return source;
+    const hold = holdSlots(source);
+    return { source, hold, template: slotTemplate(source) };
+  };
+  const lay = ({ source, template, hold }: Prepared, spec: TrialSpec): LaidSlot => {
+    hold.assertHeld();
+    const { paths, keys, laid } = laySlot({ source, template }, spec.slot, {
+      trial: slotTrial(spec),
+      laid: laidSlots.get(spec.slot),
+    });
+    laidSlots.set(spec.slot, laid);
+    const env = { ...baseEnv(options, paths.home), ...keys, HOME: paths.userHome, TMPDIR: paths.temp };
+    return { slot: spec.slot, paths, env, yolo: spec.policy === 'real' };
   };
 
   return {
@@ -54,21 +79,27 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
         prepared = null;
         throw error;
       });
-      const source = await prepared;
-      used.add(spec.slot);
+      const ready = await prepared;
       let began = Date.now();
-      let laid = lay(options, source, spec);
+      let laid = lay(ready, spec);
       if (await host.prepare(laid, signal)) {
         began = Date.now();
-        laid = lay(options, source, spec);
+        laid = lay(ready, spec);
       }
-      return runTrial(options, { host, laid, spec, signal, began });
+      const result = await runTrial(options, { host, laid, spec, signal, began });
+      ready.hold.assertHeld();
+      return result;
     },
     async close(outcome) {
       await host.close();
-      for (const slot of used) rmSync(slotPaths(options, slot).root, { recursive: true, force: true, maxRetries: 3 });
-      if (outcome === 'finished') rmSync(frozenDir(options), { recursive: true, force: true });
-      used.clear();
+      const ready = await prepared?.catch(() => null);
+      if (ready == null || !ready.hold.held()) return;
+      const roots = [...laidSlots.keys()].map((slot) => slotPaths(options, slot).root);
+      if (outcome === 'finished') roots.push(frozenDir(options));
+      for (const root of roots) rmSync(root, { recursive: true, force: true, maxRetries: 3 });
+      ready.hold.release();
+      laidSlots.clear();
+      prepared = null;
     },
   };
 }
@@ -78,17 +109,9 @@ function slotSource(options: TrialRunnerOptions, facts: HostFacts): SlotSource {
   return { slotsDir, pluginDir, profileHome, profileName, evalRunId, env, facts };
 }
 
-function lay(options: TrialRunnerOptions, source: SlotSource, spec: TrialSpec): LaidSlot {
-  const { paths, keys } = laySlot(source, spec.slot, {
-    targetRelpath: spec.targetRelpath,
-    targetContent: spec.targetContent,
-    spec: spec.scenario.spec,
-    policy: spec.policy,
-    realToolsets: spec.realToolsets ?? [],
-    tokenLimit: spec.tokenLimit,
-  });
-  const env = { ...baseEnv(options, paths.home), ...keys, HOME: paths.userHome, TMPDIR: paths.temp };
-  return { slot: spec.slot, paths, env, yolo: spec.policy === 'real' };
+function slotTrial(spec: TrialSpec): SlotTrial {
+  const { targetRelpath, targetContent, policy, realToolsets = [], tokenLimit } = spec;
+  return { targetRelpath, targetContent, spec: spec.scenario.spec, policy, realToolsets, tokenLimit };
 }
 
 interface Work {
@@ -103,7 +126,9 @@ interface Work {
 async function runTrial(options: TrialRunnerOptions, work: Work): Promise<TrialResult> {
   const { spec, laid } = work;
   const { paths } = laid;
-  const { end, turnsDone } = await speakTurns(options, work);
+  const awake = new AbortController();
+  const watch = watchSleep(() => awake.abort(), options.clocks);
+  const { end, turnsDone } = await speakTurns(options, { ...work, awake: awake.signal }).finally(() => watch.stop());
   const durationMs = Date.now() - work.began;
   const record = readGuardRecord(paths.record);
   const stored = readStateDb(paths.stateDb);
@@ -116,6 +141,11 @@ async function runTrial(options: TrialRunnerOptions, work: Work): Promise<TrialR
   });
   const cost = costOf({ record, stored }, options.prices);
   const totalTokens = tokensOf(record, stored);
+  // Whatever it came to: its limits, and those of its model calls, ran on while nothing else did.
+  if (watch.slept()) {
+    const reason = 'the machine slept during the trial';
+    return { kind: 'infra', reason, stopRun: false, totalTokens, costUsd: cost.costUsd, durationMs };
+  }
   if (judgement.kind === 'infra') return { ...judgement, totalTokens, costUsd: cost.costUsd, durationMs };
   return evidence({ spec, paths, record, stored, limitReached: judgement.limitReached, totalTokens, cost, durationMs });
 }
@@ -123,15 +153,15 @@ async function runTrial(options: TrialRunnerOptions, work: Work): Promise<TrialR
 /** One process per user turn, each of which goes on with the session of the one before. */
 async function speakTurns(
   options: TrialRunnerOptions,
-  { host, laid, spec, signal, began }: Work,
+  { host, laid, spec, signal, began, awake }: Work & { awake: AbortSignal },
 ): Promise<{ end: ProcessEnd; turnsDone: boolean }> {
-  const limits = { deadline: began + spec.timeoutMs, signal };
+  const limits = { deadline: began + spec.timeoutMs, signal: AbortSignal.any([signal, awake]) };
   let end: ProcessEnd = { exitCode: null, timedOut: false, stderrTail: '', agentLog: '' };
   for (const [index, turn] of userTurns(spec.scenario.spec).entries()) {
     const session = index === 0 ? null : (readStateDb(laid.paths.stateDb)?.sessionId ?? null);
     end = await host.run(laid, chatArguments(options, spec, { turn, session }), limits);
     signal.throwIfAborted();
-    if (end.exitCode !== 0) return { end, turnsDone: false };
+    if (end.exitCode !== 0 || awake.aborted) return { end, turnsDone: false };
   }
   return { end, turnsDone: true };
 }

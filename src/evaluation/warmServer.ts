@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import * as z from 'zod';
 import type { HermesCommand } from '../ports.js';
-import { killGroup, tailOf, textOf, withinLimits, type LaidSlot, type RunLimits } from './hermesProcess.js';
+import { killGroup, stepBack, tailOf, textOf, withinLimits, type LaidSlot, type RunLimits } from './hermesProcess.js';
 import type { ProcessEnd } from './trialOutcome.js';
 
 /** What host/karpathy_warm/server.py says. */
@@ -13,7 +13,14 @@ const eventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('ready'), pid: z.int(), rss: z.int(), fds: z.int() }),
   z.object({ event: z.literal('failed'), reason: z.string() }),
   z.object({ event: z.literal('started'), id: z.string(), pid: z.int() }),
-  z.object({ event: z.literal('ended'), id: z.string(), code: z.int().nullable(), left: z.int(), rss: z.int() }),
+  z.object({
+    event: z.literal('ended'),
+    id: z.string(),
+    code: z.int().nullable(),
+    left: z.int(),
+    rss: z.int(),
+    fds: z.int(),
+  }),
 ]);
 type ServerEvent = z.infer<typeof eventSchema>;
 type Ended = Extract<ServerEvent, { event: 'ended' }>;
@@ -22,12 +29,14 @@ export interface WarmServerOptions {
   readonly hermes: HermesCommand;
   readonly pluginDir: string;
   readonly profileName: string;
+  /** Niceness of the process and of all that are forked from it, 0 to 19. */
+  readonly nice?: number;
 }
 
 /** A process with the host loaded, bound to the slot it was started in. */
 export interface WarmServer {
   readonly pid: number;
-  /** False once the process ended, or holds so much more memory than at first that it should be replaced. */
+  /** False once the process ended, or holds so much more than at first that it should be replaced. */
   usable(): boolean;
   /** `guard` prints what host/slot_facts.py says. The last line of its output, and of a trial's errors, is kept. */
   run(call: 'main' | 'guard', laid: LaidSlot, work: { args: readonly string[]; limits: RunLimits }): Promise<Output>;
@@ -45,14 +54,14 @@ const READY_MS = 60_000;
 const CLOSE_MS = 3000;
 /** A child that was killed is reported at once; longer than this, the process is beyond help. */
 const SILENT_MS = 10_000;
-const GROWTH = { factor: 1.5, bytes: 64 * 1024 * 1024 };
+const GROWTH = { factor: 1.5, bytes: 64 * 1024 * 1024, descriptors: 16 };
 
 /**
  * Starts a Hermes that trials are forked from.
  * @throws Error that says why the host can't be loaded; an AbortError when `signal` fires
  */
 export async function startWarmServer(
-  { hermes, pluginDir, profileName }: WarmServerOptions,
+  { hermes, pluginDir, profileName, nice }: WarmServerOptions,
   laid: LaidSlot,
   signal: AbortSignal,
 ): Promise<WarmServer> {
@@ -70,6 +79,7 @@ export async function startWarmServer(
     detached: true,
     reject: false,
   });
+  stepBack(child.pid, nice);
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = tailOf(errors + text)));
   // A process that died takes its pipe along; its end is noticed as such.
@@ -105,12 +115,12 @@ export async function startWarmServer(
     throw new Error(ready?.event === 'failed' ? ready.reason : lastLine(errors) || 'it ended or did not answer');
   }
   const most = Math.max(ready.rss * GROWTH.factor, ready.rss + GROWTH.bytes);
-  let rss = ready.rss;
+  let { rss, fds } = ready;
 
   const send = (request: object): void => void child.stdin.write(`${JSON.stringify(request)}\n`);
   return {
     pid: ready.pid,
-    usable: () => !lost && rss <= most,
+    usable: () => !lost && rss <= most && fds <= ready.fds + GROWTH.descriptors,
     async run(call, { paths }, { args, limits }) {
       const id = randomUUID();
       const files = { stdout: join(paths.root, 'stdout'), stderr: join(paths.root, 'stderr') };
@@ -130,7 +140,7 @@ export async function startWarmServer(
       if (result === null) killGroup(pids.get(id), 'SIGKILL');
       pids.delete(id);
       const how = result as Ended | null;
-      if (how !== null) rss = how.rss;
+      if (how !== null) ({ rss, fds } = how);
       const stderrTail = tailOf(textOf(files.stderr)) || (how === null ? 'the loaded Hermes ended' : '');
       return {
         end: { exitCode: how?.code ?? null, timedOut, stderrTail, agentLog: '' },

@@ -17,6 +17,7 @@ import type { Context } from './context.js';
 import { evalProgress } from './evalProgress.js';
 import { chargeJudge } from './trialBudget.js';
 import { runTrial } from './runTrial.js';
+import { yieldToTurns } from './yieldToTurns.js';
 
 /** An eval run at work: the same plan from its first trial to its last, however often it was interrupted. */
 export interface EvalSession {
@@ -113,6 +114,7 @@ function sessionOf(
         finished: trials(),
         signal: ctx.signal,
         run: async (due, signal) => {
+          await yieldToTurns(ctx, signal);
           const trial = await runTrial(ctx, {
             row,
             plan,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EVALUATOR_VERSION } from '../evaluation/plan.js';
-import { readSlotConfig } from '../evaluation/slot.js';
+import { readSlotConfig } from '../evaluation/slotConfig.js';
 import { agentModel } from '../hermes/profiles.js';
 import { userTurns } from '../schemas.js';
 import { latestHostProcesses } from '../store/hostProcesses.js';

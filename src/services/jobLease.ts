@@ -7,6 +7,7 @@ import {
   endLease,
   getJob,
   holdsLease,
+  leaseState,
   renewLease,
   requeueExpired,
   runningJob,
@@ -15,6 +16,7 @@ import {
   type JobRow,
   type JobState,
   type Lease,
+  type LeaseState,
 } from '../store/jobs.js';
 import { bookLeftovers, PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
@@ -22,6 +24,8 @@ import type { Context } from './context.js';
 /** An executor that is silent for this long has lost its job. */
 export const LEASE_TTL_MS = 60_000;
 export const HEARTBEAT_MS = 10_000;
+/** A person who pauses or cancels sees it stop within two seconds. */
+const LOOK_EVERY_MS = 500;
 const PROGRESS_EVERY_MS = 1_000;
 
 export interface Timers {
@@ -121,9 +125,12 @@ function assertHeld(ctx: Context, lease: Lease): void {
   if (!holdsLease(ctx.db, lease)) throw stoppedError(lease.jobId, 'lost');
 }
 
-type Outcome = 'held' | 'cancelled' | 'lost';
-
-function stoppedError(jobId: number, outcome: Outcome): KarpathyError {
+function stoppedError(jobId: number, outcome: LeaseState): KarpathyError {
+  if (outcome === 'paused') {
+    return new KarpathyError('paused', `Job ${jobId} was paused; what is finished is kept.`, {
+      hint: '`hermes karpathy resume` puts it back into the queue.',
+    });
+  }
   return outcome === 'lost'
     ? new KarpathyError('busy', `Job ${jobId} was taken over by another process; this one stopped.`, {
         hint: '`hermes karpathy jobs` shows who runs it.',
@@ -135,19 +142,29 @@ function startHeartbeat(
   ctx: Context,
   lease: Lease,
   options: LeaseOptions & { ttlMs: number; stop: AbortController },
-): { outcome(): Outcome; stop(): void } {
+): { outcome(): LeaseState; stop(): void } {
   const timers = options.timers ?? REAL_TIMERS;
-  let outcome: Outcome = 'held';
-  const handle = timers.setInterval(() => {
-    try {
-      outcome = renewLease(ctx.db, { ...lease, expiresAt: ctx.clock.now() + options.ttlMs });
-    } catch (error) {
-      // A locked DB is no reason to stop: the lease outlives several missed beats.
-      ctx.log.warn(`job ${lease.jobId}: heartbeat failed: ${error instanceof Error ? error.message : String(error)}`);
-      return;
-    }
-    if (outcome !== 'held') options.stop.abort();
-  }, options.heartbeatMs ?? HEARTBEAT_MS);
+  const every = options.heartbeatMs ?? HEARTBEAT_MS;
+  let outcome: LeaseState = 'held';
+  let renewedAt = ctx.clock.now();
+  const handle = timers.setInterval(
+    () => {
+      try {
+        const now = ctx.clock.now();
+        outcome = leaseState(ctx.db, lease);
+        if (outcome === 'held' && Math.abs(now - renewedAt) >= every) {
+          renewLease(ctx.db, { ...lease, expiresAt: now + options.ttlMs });
+          renewedAt = now;
+        }
+      } catch (error) {
+        // A locked DB is no reason to stop: the lease outlives several missed beats.
+        ctx.log.warn(`job ${lease.jobId}: heartbeat failed: ${error instanceof Error ? error.message : String(error)}`);
+        return;
+      }
+      if (outcome !== 'held') options.stop.abort();
+    },
+    Math.min(every, LOOK_EVERY_MS),
+  );
   return { outcome: () => outcome, stop: () => timers.clearInterval(handle) };
 }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Arm, EvalPurpose } from '../domain/experiment.js';
 import { KarpathyError } from '../errors.js';
+import { slotsFor } from '../evaluation/concurrency.js';
 import { EVALUATOR_VERSION, restorePlan, serialisePlan, type EvalPlan } from '../evaluation/plan.js';
 import type { Look } from '../gate/types.js';
 import { sha256 } from '../ratchet/digest.js';
@@ -106,7 +107,7 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
     candidateSha256: digestOf(request.contents.candidate),
     scenarios: inCacheOrder(withToolsets(ctx, request.scenarios)),
     realConfirmed,
-    slots: Math.max(1, Math.min(runner.concurrency, request.scenarios.length)),
+    slots: Math.max(1, Math.min(slotsFor(runner.concurrency), request.scenarios.length)),
     policy: 'simulated',
     maxTurns: runner.max_turns,
     timeoutMs: runner.timeout_seconds * 1000,

@@ -1,3 +1,4 @@
+import { slotsFor } from '../evaluation/concurrency.js';
 import { screenSteps } from '../gate/screen.js';
 import { agentModel } from '../hermes/profiles.js';
 import { listScenarios } from '../store/scenarios.js';
@@ -42,7 +43,7 @@ export function setupEstimate(ctx: Context, profile: ProfileRow | null): SetupEs
     calls,
     tokens: usage.totalTokens,
     usd: costOf(ctx, { model: agentModel(ctx.profile.home).model, usage, costUsd: null }),
-    seconds: Math.ceil((trials * ASSUMED_TRIAL.seconds) / runner.concurrency),
+    seconds: Math.ceil((trials * ASSUMED_TRIAL.seconds) / slotsFor(runner.concurrency)),
     basis: `assumed, as there are no holdout scenarios yet: ${ASSUMED.holdout} holdout and ${ASSUMED.train} train scenarios, ${ASSUMED_TRIAL.calls} calls of ${ASSUMED_TRIAL.inputTokens.toLocaleString('en-US')} input tokens a trial`,
   };
 }

@@ -1,3 +1,4 @@
+import { slotsFor } from '../evaluation/concurrency.js';
 import * as z from 'zod';
 import { listEvalRuns } from '../store/evalRuns.js';
 import { runActuals, trialAverages, type TrialAverages } from '../store/trialCosts.js';
@@ -72,7 +73,7 @@ export function trialCost(ctx: Context): TrialCost {
 
 function measured(ctx: Context, seen: TrialAverages): { calls: number; raw: RawCost } {
   const { calls, inputTokens, outputTokens } = ASSUMED_TRIAL;
-  const seconds = seen.durationMs / 1000 / ctx.config.config.runner.concurrency;
+  const seconds = seen.durationMs / 1000 / slotsFor(ctx.config.config.runner.concurrency);
   const tokens = seen.tokens ?? calls * (inputTokens + outputTokens);
   return { calls: seen.calls ?? calls, raw: { tokens, usd: seen.usd, seconds } };
 }
@@ -85,7 +86,7 @@ function assumed(ctx: Context): TrialCost {
   const raw = {
     tokens: usage.totalTokens,
     usd: costOf(ctx, { model: plannedAgent(ctx).model, usage, costUsd: null }),
-    seconds: seconds / ctx.config.config.runner.concurrency,
+    seconds: seconds / slotsFor(ctx.config.config.runner.concurrency),
   };
   const said = `assumed, as there are no trials of this profile with this model yet: ${calls} calls of ${ASSUMED_TRIAL.inputTokens.toLocaleString('en-US')} input tokens a turn`;
   return { calls, ...raw, basis: 'assumed', said, raw };

@@ -135,7 +135,8 @@ export function requeueExpired(db: Db, of: { profileId: number; now: number }): 
     .prepare(
       `UPDATE jobs SET fencing_token = fencing_token + 1, lease_expires_at = NULL, finished_at =
            CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE @now END,
-         state = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END
+         state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
+           WHEN pause_requested_at IS NOT NULL THEN 'waiting' ELSE 'queued' END
        WHERE profile_id = @profileId AND state = 'running' AND coalesce(lease_expires_at, 0) <= @now
        RETURNING lease_owner AS owner`,
     )
@@ -148,7 +149,8 @@ export function takeLease(db: Db, job: { id: number; owner: string; now: number;
   const row = db
     .prepare(
       `UPDATE jobs SET state = 'running', fencing_token = fencing_token + 1, lease_owner = @owner,
-         lease_expires_at = @expiresAt, started_at = coalesce(started_at, @now), error = NULL
+         lease_expires_at = @expiresAt, started_at = coalesce(started_at, @now), error = NULL,
+         pause_requested_at = NULL
        WHERE id = @id AND state IN ('queued', 'waiting')
          AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.profile_id = jobs.profile_id AND other.state = 'running')
        RETURNING id AS jobId, fencing_token AS token`,
@@ -171,13 +173,44 @@ function mustHold(changes: number, lease: Lease): void {
   });
 }
 
-/** Extends the lease. `cancelled` = a person asked the job to stop; `lost` = another process has it. */
-export function renewLease(db: Db, lease: Lease & { expiresAt: number }): 'held' | 'cancelled' | 'lost' {
+/** `cancelled`, `paused` = a person asked the job to stop, for good or for now; `lost` = another process has it. */
+export type LeaseState = 'held' | 'cancelled' | 'paused' | 'lost';
+
+export function leaseState(db: Db, lease: Lease): LeaseState {
   const row = db
-    .prepare(`UPDATE jobs SET lease_expires_at = @expiresAt WHERE ${HELD} RETURNING cancel_requested_at AS cancel`)
-    .get(lease) as { cancel: number | null } | undefined;
+    .prepare(`SELECT cancel_requested_at AS cancel, pause_requested_at AS pause FROM jobs WHERE ${HELD}`)
+    .get(lease) as { cancel: number | null; pause: number | null } | undefined;
   if (row === undefined) return 'lost';
-  return row.cancel === null ? 'held' : 'cancelled';
+  if (row.cancel !== null) return 'cancelled';
+  return row.pause === null ? 'held' : 'paused';
+}
+
+/** Extends the lease, if it is still held. */
+export function renewLease(db: Db, lease: Lease & { expiresAt: number }): void {
+  db.prepare(`UPDATE jobs SET lease_expires_at = @expiresAt WHERE ${HELD}`).run(lease);
+}
+
+/** Asks the profile's running job to stop for now; returns its id. */
+export function requestPause(db: Db, of: { profileId: number; at: number }): number | null {
+  const id = db
+    .prepare(
+      `UPDATE jobs SET pause_requested_at = @at WHERE profile_id = @profileId AND state = 'running' RETURNING id`,
+    )
+    .pluck()
+    .get(of) as number | undefined;
+  return id ?? null;
+}
+
+/** Puts the jobs that a pause stopped back into the queue. Returns their ids. */
+export function requeuePaused(db: Db, profileId: number): number[] {
+  return db
+    .prepare(
+      `UPDATE jobs SET state = 'queued', error = NULL, pause_requested_at = NULL
+       WHERE profile_id = ? AND state = 'waiting'
+         AND (pause_requested_at IS NOT NULL OR json_extract(error, '$.code') = 'paused') RETURNING id`,
+    )
+    .pluck()
+    .all(profileId) as number[];
 }
 
 /** @throws KarpathyError `busy` when the lease was taken over */

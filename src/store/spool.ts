@@ -67,6 +67,24 @@ export function dropSpoolEvents(db: Db, of: { before: number; limit: number }): 
   ).run(of);
 }
 
+/**
+ * Whether a session of a person's is in a turn: it began since then, and its end was not recorded. A turn that failed
+ * has no end.
+ */
+export function turnIsOpen(db: Db, since: number): boolean {
+  const found = db
+    .prepare(
+      `SELECT 1 FROM spool_events AS began
+       WHERE began.occurred_at >= ? AND began.hook = 'pre_llm_call' AND began.is_trial = 0
+         AND began.write_origin IS NOT 'background_review'
+         AND NOT EXISTS (SELECT 1 FROM spool_events AS ended WHERE ended.occurred_at >= began.occurred_at
+           AND ended.hook = 'post_llm_call' AND ended.session_id = began.session_id)
+       LIMIT 1`,
+    )
+    .get(since);
+  return found !== undefined;
+}
+
 export interface QuarantinedLine {
   readonly file: string;
   readonly offset: number;

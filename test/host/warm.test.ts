@@ -104,7 +104,7 @@ function normalise(text: string): string {
   return (
     text
       // One name for both: the random end of a session's id may be six digits, like the microseconds of a time.
-      .replace(/\d{8}_\d{6}_[0-9a-f]{6}/g, '<time or session>')
+      .replace(/\d{8}_\d{6}_[0-9a-f]{6}(?![0-9a-f])/g, '<time or session>')
       .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
       .replace(/\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?/g, '<time>')
   );
@@ -153,9 +153,20 @@ function layOf(dir: string): string[] {
     .sort();
 }
 
-async function observe(runner: 'cold' | 'warm', root: string, server: ModelServer) {
-  const made = bench({ baseUrl: server.baseUrl, runner, root });
-  const seen: unknown[] = [];
+type Seen = Record<'requests' | 'result' | 'files' | 'checks' | 'rows' | 'slot', unknown>;
+
+/** Where the trial ran and which port the model listened at are the only names the two runs don't share. */
+async function observe(runner: 'cold' | 'warm'): Promise<Seen[]> {
+  const server = await modelServer(() => say('unused'));
+  // The provider that fails is asked once more, not for half a minute.
+  const made = bench({
+    ...{ baseUrl: server.baseUrl, runner, config: { agent: { api_max_retries: 2 } } },
+    processEnv: { PATH: `${toolchain()}:${process.env.PATH ?? ''}` },
+  });
+  const { host } = new URL(server.baseUrl);
+  const own = (text: string): string =>
+    text.replaceAll(made.slot.root, '<slot>').replaceAll(made.root, '<root>').replaceAll(host, '<model>');
+  const seen: Seen[] = [];
   for (const { part, responder } of CASES) {
     server.setModel('*', responder());
     const from = server.received.length;
@@ -163,32 +174,40 @@ async function observe(runner: 'cold' | 'warm', root: string, server: ModelServe
     const result = await made.runner.run(spec, signal);
     const checks =
       result.kind === 'completed' ? await runChecks(spec.scenario.spec.checks, result, null) : 'not checked';
-    seen.push({
-      requests: server.received.slice(from).map(({ method, path, headers, body }) => ({
-        method,
-        path,
-        headers,
-        body: normalise(body),
-      })),
+    const one: Seen = {
+      requests: server.received
+        .slice(from)
+        .map(({ method, path, headers, body }) => ({ method, path, headers, body: normalise(body) })),
       result: timeless(result),
       files: result.kind === 'completed' ? [...result.files] : [],
       checks,
       rows: rowsOf(made.slot.stateDb),
       slot: layOf(made.slot.root),
-    });
+    };
+    seen.push(JSON.parse(own(JSON.stringify(one))) as Seen);
   }
   await made.runner.close('finished');
-  return seen as Record<'requests' | 'result' | 'files' | 'checks' | 'rows' | 'slot', unknown>[];
+  return seen;
+}
+
+/**
+ * The host tells the model what it found of Python. Each of its questions waits three seconds for an answer, which a
+ * busy machine may not give to one of the two.
+ */
+function toolchain(): string {
+  const dir = temporaryDirectory('karpathy-bin-');
+  const answers = 'case "$*" in *EXTERNALLY*) echo no;; *version_info*) echo 3.11.7;; *) exit 1;; esac';
+  writeFileSync(join(dir, 'python3'), `#!/bin/sh\n${answers}\n`, { mode: 0o755 });
+  writeFileSync(join(dir, 'pip'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  return dir;
 }
 
 describe('the warm runner', () => {
   it('sends the model the same bytes as the cold one, and leaves the same behind', async () => {
-    const server = await modelServer(() => say('unused'));
-    const root = temporaryDirectory('karpathy-same-');
-    const cold = await observe('cold', root, server);
-    const warm = await observe('warm', root, server);
+    const [cold, warm] = await Promise.all([observe('cold'), observe('warm')]);
     for (const [index, { what }] of CASES.entries()) {
       expect(cold[index]?.requests, what).not.toEqual([]);
+      expect(JSON.stringify(cold[index]?.requests), what).toContain('(no pip module)');
       for (const part of ['requests', 'result', 'files', 'checks', 'rows', 'slot'] as const) {
         expect(warm[index]?.[part], `${part} of ${what}`).toEqual(cold[index]?.[part]);
       }
@@ -247,20 +266,25 @@ describe('a loaded Hermes', () => {
     const server = await modelServer(
       scriptedPerConversation([call('write_file', { path: 'left.txt', content: 'x' }, 'c1'), say('ok')]),
     );
-    const { runner, spec, slot, root } = bench({ baseUrl: server.baseUrl, runner: 'warm' });
+    const { runner, spec, slot, root, home } = bench({ baseUrl: server.baseUrl, runner: 'warm' });
     await runner.run(spec(), signal);
     const first = loadedIn(slot.root);
+    const config = join(home, 'config.yaml');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('default: sim', 'default: other'));
     const files = () => readdirSync(slot.work);
     expect(files()).toEqual(['left.txt']);
     server.setModel('*', () => say('Nothing written.'));
     const second = await runner.run(spec({ targetContent: Buffer.from('You are Other.\n') }), signal);
-    expect(second).toMatchObject({ kind: 'completed', response: 'Nothing written.', toolCalls: [] });
+    // Settings are the run's own from its first trial on.
+    expect(second).toMatchObject({ kind: 'completed', response: 'Nothing written.', toolCalls: [], model: 'sim' });
     expect(files()).toEqual([]);
     expect(loadedIn(slot.root)).toBe(first);
     expect(readFileSync(join(slot.home, 'logs', 'agent.log'), 'utf8')).not.toContain('write_file');
 
     process.kill(first as number, 'SIGKILL');
     expect(await runner.run(spec(), signal)).toMatchObject({ kind: 'infra', stopRun: false });
+    // What the host read when it was loaded is not as it was.
+    writeFileSync(join(home, '.env'), 'BRAVE_SEARCH_API_KEY=mine\n');
     expect(await runner.run(spec(), signal)).toMatchObject({ kind: 'completed', response: 'Nothing written.' });
     expect(loadedIn(slot.root)).not.toBe(first);
     expect(runner).toMatchObject({ name: 'warm', fellBack: null });
@@ -268,18 +292,7 @@ describe('a loaded Hermes', () => {
     expect(processesIn(root)).toEqual([]);
   });
 
-  it('is loaded anew when the profile’s settings changed', async () => {
-    const server = await modelServer(() => say('ok'));
-    const { runner, spec, slot, home } = bench({ baseUrl: server.baseUrl, runner: 'warm' });
-    await runner.run(spec(), signal);
-    const first = loadedIn(slot.root);
-    const config = join(home, 'config.yaml');
-    writeFileSync(config, readFileSync(config, 'utf8').replace('default: sim', 'default: other'));
-    expect(await runner.run(spec(), signal)).toMatchObject({ kind: 'completed', model: 'other' });
-    expect(loadedIn(slot.root)).not.toBe(first);
-  });
-
-  it('leaves nothing of a trial that runs out of time, not even what left its process group', async () => {
+  it('leaves nothing of a trial that runs out of time or is stopped, not even what left its process group', async () => {
     const server = await modelServer(
       scriptedPerConversation([
         call('terminal', { command: `python3 -c "${DAEMON}" && echo started` }, 'c1'),
@@ -287,19 +300,31 @@ describe('a loaded Hermes', () => {
       ]),
     );
     const { runner, spec, slot } = bench({ baseUrl: server.baseUrl, runner: 'warm' });
-    await runner.run(spec({ spec: { input: 'Load.' }, timeoutMs: 1 }), signal); // only loads
     const real: SpecPart = {
       policy: 'real',
       realToolsets: ['terminal'],
       spec: { tools: 'real', toolsets: ['terminal'] },
     };
-    const running = runner.run(spec({ ...real, timeoutMs: 25_000 }), signal);
-    await until(
-      () => processesIn(slot.root).some((p) => p.command.startsWith('sleep 60317')),
-      'the agent starts a process of its own',
-    );
+    const started = () =>
+      until(
+        () => processesIn(slot.root).some((p) => p.command.startsWith('sleep 60317')),
+        'the agent starts a process of its own',
+      );
+    const running = runner.run(spec({ ...real, timeoutMs: 8_000 }), signal);
+    await started();
     expect(await running).toMatchObject({ kind: 'completed', limitReached: 'time' });
     expect(processesIn(slot.root).map((p) => p.command)).toEqual([expect.stringContaining('warm_server.py')]);
+
+    const person = new AbortController();
+    const stopped = expect(runner.run(spec(real), person.signal)).rejects.toThrow();
+    await started();
+    const began = performance.now();
+    person.abort();
+    await stopped;
+    await runner.close('interrupted');
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect(processesIn(slot.root)).toEqual([]);
+    expect(existsSync(slot.root)).toBe(false);
   });
 
   it('dies with its worker, and so does the trial', async () => {
@@ -332,10 +357,15 @@ describe('a loaded Hermes', () => {
 });
 
 describe('where Hermes can’t be loaded once for all', () => {
-  it.each([
-    ['on another system', { platform: 'darwin' }, /needs Linux/],
-    ['when the preload fails', { pluginDir: withoutServer() }, /can't be loaded once for all/],
-  ] as const)('%s, trials run cold, and why is said once', async (_, options, reason) => {
+  const cases = [
+    { what: 'on another system', options: { platform: 'darwin' }, reason: /needs Linux/ },
+    {
+      what: 'when the preload fails',
+      options: { pluginDir: withoutServer() },
+      reason: /can't be loaded once for all/,
+    },
+  ] as const;
+  it.concurrent.each(cases)('$what, trials run cold, and why is said once', async ({ options, reason }) => {
     const server = await modelServer(() => say('ok'));
     const { log, warnings } = recorder();
     const { runner, spec } = bench({ baseUrl: server.baseUrl, runner: 'warm', log, ...options });

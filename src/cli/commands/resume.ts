@@ -19,7 +19,11 @@ export const resumeCommand = command({
       preview: 'Nothing starts at once; `hermes karpathy run` and work that was asked for go on.',
       yes,
     });
-    resumeProfile(session.ctx);
-    return { data: { paused: false }, text: (look) => `${look.colors.green('✓')} The pause is over.` };
+    const { queuedJobs } = resumeProfile(session.ctx);
+    const goOn = queuedJobs.length === 0 ? '' : ' `hermes karpathy work` goes on with what it stopped.';
+    return {
+      data: { paused: false, queued_jobs: queuedJobs },
+      text: (look) => `${look.colors.green('✓')} The pause is over.${goOn}`,
+    };
   },
 });

@@ -112,7 +112,7 @@ describe('a broken file', () => {
     expect(at['budget.usd']?.message).toBe('must be above 0 (line 8)');
     expect(at['runner.concurrency']).toMatchObject({
       value: '"two"',
-      message: expect.stringContaining('expected number') as string,
+      message: expect.stringContaining('must be auto, or 1 to 16') as string,
     });
     expect(at['background.hours']?.message).toBe('must be two hours like 22-06 (line 10)');
   });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { KarpathyError } from '#src/errors.js';
 import { cancelJob, enqueue } from '#src/services/enqueue.js';
-import { runLeased, type LeasedJob, type LeaseOptions, type Timers } from '#src/services/jobLease.js';
+import { pauseProfile, resumeProfile } from '#src/services/pause.js';
+import { runLeased, takeBackExpired, type LeasedJob, type LeaseOptions, type Timers } from '#src/services/jobLease.js';
 import { reserve } from '#src/services/budget.js';
 import { immediate } from '#src/store/database.js';
 import { listLedger } from '#src/store/costLedger.js';
@@ -214,6 +215,53 @@ describe('a job', () => {
     );
     expect(error.message).toContain('cancelled');
     expect(stateOf(fixture, id)).toBe('cancelled');
+  });
+
+  it('is stopped by a pause, waits, and is in the queue again when the pause is over', async () => {
+    const fixture = testContext();
+    const timers = manualTimers();
+    const id = queue(fixture);
+    const paused = await failure(
+      run(fixture, id, {
+        timers,
+        handler: async (ctx) => {
+          expect(pauseProfile(fixture.ctx)).toMatchObject({ stoppedJob: id });
+          timers.beat();
+          ctx.signal.throwIfAborted();
+        },
+      }),
+    );
+    expect(paused).toMatchObject({ code: 'paused', hint: expect.stringContaining('resume') as string });
+    expect(findJob(fixture.db, id)).toMatchObject({ state: 'waiting', error: { code: 'paused' } });
+    // A person may ask for it all the same.
+    await run(fixture, id, {
+      timers,
+      handler: async (ctx) => {
+        timers.beat();
+        expect(ctx.signal.aborted).toBe(false);
+        pauseProfile(fixture.ctx);
+        timers.beat();
+        ctx.signal.throwIfAborted();
+      },
+    }).catch(() => null);
+    expect(stateOf(fixture, id)).toBe('waiting');
+    expect(resumeProfile(fixture.ctx)).toMatchObject({ pausedAt: null, queuedJobs: [id] });
+    expect(findJob(fixture.db, id)).toMatchObject({ state: 'queued', error: null });
+  });
+
+  it('waits when its executor died before it saw the pause', async () => {
+    const fixture = testContext();
+    const id = queue(fixture);
+    const stuck = deferred();
+    const old = run(fixture, id, { owner: 'a', timers: manualTimers(), handler: () => stuck.promise });
+    pauseProfile(fixture.ctx);
+    fixture.clock.advance(60_001);
+    takeBackExpired(fixture.ctx, { profileId: 1, owner: 'b' });
+    expect(stateOf(fixture, id)).toBe('waiting');
+    resumeProfile(fixture.ctx);
+    expect(stateOf(fixture, id)).toBe('queued');
+    stuck.resolve();
+    await failure(old);
   });
 
   it('shows its progress in its row', async () => {
