@@ -33,6 +33,9 @@ CREATE TABLE baselines (
   groups INTEGER,
   epochs INTEGER,
   metrics TEXT CHECK (metrics IS NULL OR json_valid(metrics)),
+  watched_until INTEGER NOT NULL,              -- sessions that started up to then have been looked at
+  drift TEXT CHECK (drift IS NULL OR json_valid(drift)), -- GuardrailReport of sessions that were no longer as then
+  drift_at INTEGER,
   recorded_at INTEGER NOT NULL
 ) STRICT;
 

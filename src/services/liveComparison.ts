@@ -39,7 +39,7 @@ interface Stored {
  * epochs; after `extend` the next call runs as many again and pools both. A decided comparison is not run again until
  * the window is opened anew; an interrupted one goes on from its finished pairs.
  *
- * @throws KarpathyError `wrong_state` unless live, `budget`, `price_unknown`, `model_limit`, `host_failed`, `interrupted`
+ * @throws KarpathyError `wrong_state` unless live or verified, `budget`, `price_unknown`, `model_limit`, `host_failed`, `interrupted`
  */
 export async function runLiveComparison(
   ctx: Context,
@@ -48,10 +48,10 @@ export async function runLiveComparison(
 ): Promise<WindowVerdict> {
   const within = options.signal === undefined ? ctx : { ...ctx, signal: AbortSignal.any([ctx.signal, options.signal]) };
   const experiment = getExperiment(ctx.db, experimentId);
-  if (experiment.state !== 'live') {
+  if (experiment.state !== 'live' && experiment.state !== 'verified') {
     throw new KarpathyError(
       'wrong_state',
-      `Experiment ${experimentId} is ${experiment.state}; only a live one is compared.`,
+      `Experiment ${experimentId} is ${experiment.state}; only a live or verified one is compared.`,
     );
   }
   const done = finishedRuns(ctx, experiment);
@@ -131,7 +131,8 @@ async function compareFresh(
     guarded(ctx, of, () => {
       writeResults(ctx, { run, experimentId: experiment.id, proposer: experiment.proposerModel });
       endEvalRun(ctx.db, row.id, { state: 'finished', at, decision: { pairs, plannedPairs, verdict } });
-      if (getExperiment(ctx.db, experiment.id).state !== 'live') return;
+      // Somebody may have reverted it meanwhile.
+      if (getExperiment(ctx.db, experiment.id).state !== experiment.state) return;
       recordWindow(ctx.db, experiment.id, { liveScore: candidatePassRate(pairs), at });
     });
     return verdict;

@@ -181,6 +181,8 @@ export function idleStep(facts: {
   paused: boolean;
   /** What is wrong with the target file; null when it can be edited. */
   targetFault: string | null;
+  /** The verified text in force whose evidence no longer speaks of today; null when there is none. */
+  outdated: { experimentId: number; why: string } | null;
 }): NextStep {
   if (facts.targetFault !== null) {
     return { say: `Nothing can be proposed: ${facts.targetFault}`, commands: ['doctor'] };
@@ -189,6 +191,13 @@ export function idleStep(facts: {
     return {
       say: 'Nothing can be tested before there are train and holdout scenarios.',
       commands: ['scenario add --help', 'scenario import FILE'],
+    };
+  }
+  if (facts.outdated !== null) {
+    const { experimentId: id, why } = facts.outdated;
+    return {
+      say: `Experiment ${id} was verified, but ${why}. Fresh trials tell whether it still holds.`,
+      commands: [`verify ${id}`, 'propose'],
     };
   }
   if (facts.paused) return { say: 'Paused: nothing is proposed by itself.', commands: ['resume', 'propose'] };

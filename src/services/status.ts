@@ -11,8 +11,9 @@ import { errorBudgetView, type ErrorBudgetView } from './errorBudget.js';
 import { diffView, type DiffView } from './diffView.js';
 import { evidenceFingerprint } from './evidence.js';
 import { idleStep, nextStep, phaseOf, type NextStep, type OpenJob, type Phase } from './nextStep.js';
-import type { GuardrailReport } from './guardrails.js';
+import { alarmsOf, type GuardrailReport } from './guardrails.js';
 import { targetStatus } from './targetStatus.js';
+import { watchedText } from './watch.js';
 import { windowGuardrails } from './windowGuardrails.js';
 import { verdictView, type VerdictView } from './verdictView.js';
 
@@ -113,7 +114,23 @@ export async function status(ctx: Context): Promise<StatusView> {
         holdout,
         paused: profile.pausedAt !== null,
         targetFault: targetFault(profile),
+        outdated: outdated(ctx),
       }),
+  };
+}
+
+/** Why the evidence of the text in force should be taken again; null when it need not be. */
+function outdated(ctx: Context): { experimentId: number; why: string } | null {
+  const watched = watchedText(ctx);
+  if (watched === null) return null;
+  const { experimentId, expired, drift } = watched;
+  if (expired) return { experimentId, why: 'model, judge, scenarios or evaluator are others since' };
+  if (drift === null) return null;
+  return {
+    experimentId,
+    why: `sessions since are not as they were (more ${alarmsOf(drift)
+      .map(({ name }) => name)
+      .join(', ')})`,
   };
 }
 

@@ -10,6 +10,7 @@ import type { Context } from './context.js';
 import { runLiveComparison } from './evaluate.js';
 import { ownExperiment } from './ownExperiment.js';
 import { revertExperiment } from './revert.js';
+import { reverify } from './reverify.js';
 import { verifyExperiment } from './verify.js';
 import { windowGuardrails } from './windowGuardrails.js';
 import { faultText, refreshWindows, WAITS_FOR_MONEY, WAITS_FOR_PERSON, type WindowStatus } from './liveWindow.js';
@@ -43,11 +44,13 @@ const SHORT_OF_MONEY = new Set(['budget', 'price_unknown', 'model_limit']);
  * it decide; too few sessions extend the window once and are then left to a person. Reverts by itself only when fresh
  * trials or a fault of the host say so and the person agreed to that at the approval; never for want of sessions or
  * money, and never over a person's edit.
- * @throws KarpathyError `wrong_state` unless live; `budget`, `price_unknown`, `model_limit` with a note of it on the
+ * A verified one is evaluated again, which reverts nothing.
+ * @throws KarpathyError `wrong_state` unless live or verified; `budget`, `price_unknown`, `model_limit` with a note of it on the
  *   experiment; `interrupted`, and what else the fresh trials throw
  */
 export async function judgeWindow(ctx: Context, id: number, options: JudgeOptions = {}): Promise<WindowOutcome> {
   const experiment = ownExperiment(ctx, id);
+  if (experiment.state === 'verified') return judgeAgain(ctx, experiment, options);
   const status = refreshWindows(ctx).find((window) => window.experimentId === id);
   if (experiment.state !== 'live' || status === undefined) {
     throw new KarpathyError('wrong_state', `Experiment ${id} is ${experiment.state}; only a live one has a window.`);
@@ -59,6 +62,16 @@ export async function judgeWindow(ctx: Context, id: number, options: JudgeOption
   if (status.due === null) return say('open', `${status.counts.counted} of ${status.target ?? '?'} sessions so far.`);
   if (status.due === 'deadline_passed') return endWithTooFew(ctx, { experiment, status, options });
   return judgeByTrials(ctx, { experiment, status, options });
+}
+
+/** A verified text, by fresh trials under the model and suite of today. A person decides what follows. */
+async function judgeAgain(ctx: Context, experiment: ExperimentRow, options: JudgeOptions): Promise<WindowOutcome> {
+  const { id } = experiment;
+  const again = await reverify(ctx, id, {
+    ...(options.fence === undefined ? {} : { fence: options.fence }),
+    compare: () => compare(ctx, { experiment, options }),
+  });
+  return outcomeOf(id)(again.confirmed ? 'verified' : 'waits', again.message, again.verdict);
 }
 
 interface Judged {
@@ -81,7 +94,11 @@ function conflictText(experiment: ExperimentRow): string {
 }
 
 /** Writes the window's progress unless somebody else ended it meanwhile. */
-function record(ctx: Context, { experiment, options }: Judged, values: Omit<WindowRecord, 'at'>): void {
+function record(
+  ctx: Context,
+  { experiment, options }: Pick<Judged, 'experiment' | 'options'>,
+  values: Omit<WindowRecord, 'at'>,
+): void {
   options.fence?.();
   immediate(ctx.db, () => {
     if (getExperiment(ctx.db, experiment.id).state !== 'live') return;
@@ -181,7 +198,7 @@ async function judgeByTrials(ctx: Context, judged: Judged): Promise<WindowOutcom
 }
 
 /** The verdict of the fresh run and its one extension. Want of money is noted and changes nothing. */
-async function compare(ctx: Context, judged: Judged): Promise<WindowVerdict> {
+async function compare(ctx: Context, judged: Pick<Judged, 'experiment' | 'options'>): Promise<WindowVerdict> {
   const { experiment, options } = judged;
   const run = options.compare ?? runLiveComparison;
   const { fence, signal } = options;

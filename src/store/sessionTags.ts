@@ -60,6 +60,26 @@ export function resolveSessionTag(
   ).run(facts);
 }
 
+/**
+ * When the `count`-th session of a text after `after` started; null = there are fewer. Only sessions whose last turn is
+ * older than `settledBefore` count.
+ */
+export function startOfNthSession(
+  db: Db,
+  of: { profileId: number; contentSha256: string; after: number; settledBefore: number; count: number },
+): number | null {
+  const found = db
+    .prepare(
+      `SELECT started_at FROM session_tags
+       WHERE profile_id = @profileId AND started_at > @after AND content_sha256 = @contentSha256
+         AND excluded_reason IS NULL AND last_turn_at < @settledBefore
+       ORDER BY started_at LIMIT 1 OFFSET @count - 1`,
+    )
+    .pluck()
+    .get(of);
+  return found === undefined ? null : (found as number);
+}
+
 /** Days (multiples of `dayMs`) in which sessions started that had something happen since `since`. */
 export function daysTouchedSince(db: Db, of: { profileId: number; since: number; dayMs: number }): number[] {
   // Numbers are bound as REAL, whose remainder would not be that of whole milliseconds: hence the cast.

@@ -11,7 +11,7 @@ export function baselinesText(look: Look, baselines: ReturnType<typeof baselines
     percent(baseline.passRate),
     points(baseline.effect),
     baseline.groups === null ? '' : `${baseline.groups} × ${baseline.epochs ?? '?'}`,
-    `${baseline.contentSha256.slice(0, 12)}${baseline.evidenceExpiredAt === null ? '' : ' (evidence expired)'}`,
+    `${baseline.contentSha256.slice(0, 12)}${baseline.evidenceExpiredAt !== null ? ' (evidence expired)' : baseline.driftAt !== null ? ' (drifted since)' : ''}`,
   ]);
   return table(look, ['recorded', 'experiment', 'passed', 'fresh gain', 'groups', 'text'], rows);
 }

@@ -10,6 +10,8 @@ export const backupCommand = command({
   summary: 'copy the controller DB of all profiles into a file, while others go on writing',
   details: 'Without a file it goes into the backups folder of the data directory. A file that exists is not touched.',
   arguments: [{ name: '[file]', summary: 'a file that does not exist yet' }],
+  // A copy must be possible whatever state things are in, and while somebody else writes.
+  bare: true,
   examples: ['backup', 'backup /mnt/usb/karpathy.db'],
   input: z.object({ file: z.string().min(1, 'must not be empty').optional() }),
   async run({ ctx, io }, { file }) {
