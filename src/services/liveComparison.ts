@@ -8,6 +8,7 @@ import { endEvalRun, listEvalRuns, type EvalRunRow } from '../store/evalRuns.js'
 import { getExperiment, recordWindow, type ExperimentRow } from '../store/experiments.js';
 import { recordConsultation } from '../store/holdoutConsultations.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
+import { heedRepeats, repeatsOf } from './answersSeen.js';
 import type { Context } from './context.js';
 import { guarded, withEvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
@@ -126,7 +127,9 @@ async function compareFresh(
     // A deletion was kept because it costs less than its margin, not because it helps.
     const above = experiment.operation === 'delete' ? -DELETION_MARGIN : 0;
     const plannedPairs = (first?.plannedPairs ?? 0) + run.plan.scenarios.length * run.plan.epochs;
-    const verdict = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1, above });
+    const decided = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1, above });
+    const texts = [run.plan.incumbentSha256, run.plan.candidateSha256].filter((text) => text !== null);
+    const verdict = heedRepeats(decided, repeatsOf(ctx, { scenarios: run.plan.scenarios, texts }));
     const at = ctx.clock.now();
     guarded(ctx, of, () => {
       writeResults(ctx, { run, experimentId: experiment.id, proposer: experiment.proposerModel });

@@ -1,5 +1,6 @@
 import type { VerdictKind } from '../domain/experiment.js';
 import type { ExperimentRow } from '../store/experiments.js';
+import type { JobKind } from '../store/jobs.js';
 import type { TargetStatus } from './targetStatus.js';
 import { WAITS_FOR_PERSON } from './liveWindow.js';
 
@@ -23,7 +24,7 @@ export type Phase = (typeof PHASES)[number];
 /** An open job of the experiment. */
 export interface OpenJob {
   readonly id: number;
-  readonly kind: 'propose' | 'evaluate' | 'window' | 'run';
+  readonly kind: JobKind;
   readonly state: 'queued' | 'running' | 'waiting';
   /** Why a waiting job waits. */
   readonly waitsFor: string | null;
@@ -140,6 +141,7 @@ const RESUMES: Readonly<Record<OpenJob['kind'], (id: number) => string>> = {
   evaluate: (id) => `evaluate ${id}`,
   window: (id) => `verify ${id}`,
   run: () => 'run',
+  calibrate: () => 'calibrate',
 };
 
 function windowChoices({ experiment, now }: PhaseFacts): NextStep {

@@ -6,6 +6,7 @@ import { listJobs, type JobRow } from '../store/jobs.js';
 import { findProfile, type ProfileRow } from '../store/profiles.js';
 import { listScenarios } from '../store/scenarios.js';
 import { budgetLimits, spent, type Limits, type Spent } from './budget.js';
+import { calibrationBrief, type CalibrationBrief } from './calibrationView.js';
 import type { Context } from './context.js';
 import { errorBudgetView, type ErrorBudgetView } from './errorBudget.js';
 import { diffView, type DiffView } from './diffView.js';
@@ -74,6 +75,8 @@ export interface StatusView {
   readonly budget: Limits | null;
   /** Null before the set-up. */
   readonly errorBudget: ErrorBudgetView | null;
+  /** The last calibration; null without any. */
+  readonly calibration: CalibrationBrief | null;
   readonly experiment: ExperimentView | null;
   readonly job: JobView | null;
   /** The last closed experiment. */
@@ -104,6 +107,7 @@ export async function status(ctx: Context): Promise<StatusView> {
     scenarios,
     budget: budgetLimits(ctx),
     errorBudget: await errorBudgetView(ctx),
+    calibration: await calibrationBrief(ctx),
     experiment: current?.view ?? null,
     job: jobs[0] === undefined ? null : jobView(jobs.find((job) => job.state === 'running') ?? jobs[0]),
     last: lastClosed(ctx, profile.id),
@@ -228,6 +232,7 @@ function notInitialised(ctx: Context): StatusView {
     scenarios: { train: 0, holdout: 0 },
     budget: null,
     errorBudget: null,
+    calibration: null,
     experiment: null,
     job: null,
     last: null,

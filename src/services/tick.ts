@@ -88,7 +88,7 @@ async function goOn(ctx: Context, profile: ProfileRow, runJob: typeof runJobNow)
   takeBackExpired(ctx, { profileId: profile.id, owner: PROCESS_OWNER });
   if (runningJob(ctx.db, profile.id) !== null) return null;
   // The job of a window is looked after where its window is.
-  const job = nextQueuedJob(ctx.db, { profileId: profile.id, kinds: ['propose', 'evaluate', 'run'] });
+  const job = nextQueuedJob(ctx.db, { profileId: profile.id, kinds: ['propose', 'evaluate', 'run', 'calibrate'] });
   if (job === null) return null;
   const refusal = whyNotNow(ctx);
   if (refusal !== null) return `Job ${job.id} (${job.kind}) is queued. ${refusal}`;

@@ -1,7 +1,8 @@
 import { KarpathyError } from '../errors.js';
 import type { Db } from './database.js';
 
-export type JobKind = 'propose' | 'evaluate' | 'window' | 'run';
+export const JOB_KINDS = ['propose', 'evaluate', 'window', 'run', 'calibrate'] as const;
+export type JobKind = (typeof JOB_KINDS)[number];
 export type JobState = 'queued' | 'running' | 'waiting' | 'finished' | 'failed' | 'cancelled';
 
 /** A row of long work. `payload`, `progress` and `error` are parsed JSON documents. */
@@ -117,7 +118,7 @@ export function runningJob(db: Db, profileId: number): JobRow | null {
 
 /** The oldest job that any executor may take: waiting ones need a person to ask again. */
 export function nextQueuedJob(db: Db, of: { profileId: number; kinds?: readonly JobKind[] }): JobRow | null {
-  const kinds = JSON.stringify(of.kinds ?? ['propose', 'evaluate', 'window', 'run']);
+  const kinds = JSON.stringify(of.kinds ?? JOB_KINDS);
   const raw = db
     .prepare(
       `${SELECT} WHERE profile_id = ? AND state = 'queued' AND kind IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 1`,

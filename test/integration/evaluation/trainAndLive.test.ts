@@ -18,7 +18,9 @@ describe('the train baseline', () => {
       ['train-2', 'incumbent'],
     ]);
     const failing = failingTrainTrials(test.db, test.profileId, sha256(Buffer.from(DEFAULT_SOUL)), 10);
-    expect(failing).toMatchObject([{ scenarioName: 'train-2', response: 'no', checks: [{ passed: false }] }]);
+    expect(failing).toMatchObject([
+      { scenarioName: 'train-2', response: expect.stringMatching(/^no/) as string, checks: [{ passed: false }] },
+    ]);
 
     const spec = { input: 'New?', checks: [{ must_contain: 'yes' }] };
     const row = { profileId: test.profileId, name: 'train-3', split: 'train' as const, group: 'g', spec };
