@@ -66,7 +66,7 @@ describe('evaluating an edit on the holdout', () => {
     broken = false;
     test.db.prepare("UPDATE scenarios SET deleted_at = 1 WHERE name = 'holdout-24'").run();
     const { config } = test.ctx.config;
-    const changed = { ...config, gate: { alpha: 0.5, epochs: 3 } };
+    const changed = { ...config, gate: { ...config.gate, alpha: 0.5, epochs: 3 } };
     const ctx = { ...test.ctx, config: { ...test.ctx.config, config: changed } };
     expect(await evaluateExperiment(ctx, test.experimentId)).toMatchObject({ verdict: 'keep', groups: 24 });
     expect(plans).toEqual([read(test)]);
