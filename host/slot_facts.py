@@ -1,11 +1,13 @@
 """Tells the runner what it needs to know about the installed Hermes before it lays a slot.
 
 Run with HERMES_HOME set. `facts PROVIDER` prints {"version", "auth_type", "key_env": [names]}; `guard` prints
-{"tool_execution": bool, "llm_execution": bool}: whether the slot's guard was loaded and registered.
+{"tool_execution": bool, "llm_execution": bool}: whether the slot's guard was loaded and registered; `container`
+prints {"base_url": str, "code": [directories]}: whom the model's calls go to, and where the host's programs lie.
 """
 
 import json
 import logging
+import os
 import sys
 
 
@@ -32,6 +34,20 @@ def guard():
     return {kind: bool(owned.get(kind)) for kind in ("tool_execution", "llm_execution")}
 
 
+def container():
+    import hermes_cli
+    from hermes_cli.runtime_provider import resolve_runtime_provider
+
+    package = os.path.dirname(os.path.dirname(os.path.abspath(hermes_cli.__file__)))
+    interpreter = [os.path.dirname(os.path.realpath(sys.executable)), sys.prefix, sys.base_prefix, sys.exec_prefix]
+    paths = [path for path in (*interpreter, *sys.path, package) if path and os.path.isdir(path)]
+    return {
+        "base_url": str(resolve_runtime_provider().get("base_url") or ""),
+        "code": sorted({path for given in paths for path in (os.path.abspath(given), os.path.realpath(given))}),
+    }
+
+
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
-    print(json.dumps(facts(sys.argv[2]) if sys.argv[1] == "facts" else guard()))
+    asked = sys.argv[1]
+    print(json.dumps(facts(sys.argv[2]) if asked == "facts" else container() if asked == "container" else guard()))

@@ -13,4 +13,5 @@ export function checkNode(): void;
 export function ensureDependencies(): Promise<void>;
 export function ensureBuild(): Promise<void>;
 export function ensureHermes(): Promise<HermesPaths>;
+export function ensureBubblewrap(): Promise<void>;
 export function bootstrap(): Promise<HermesPaths>;

@@ -3,7 +3,7 @@
  * Brings a clone to the point where tests and demo can run: packages, build, a real Hermes. Plain Node, no
  * packages, because it runs before there are any. Everything it makes lies in node_modules, dist and .cache.
  *
- *   node scripts/bootstrap.mjs [deps] [build] [hermes]     (all three without an argument)
+ *   node scripts/bootstrap.mjs [deps] [build] [hermes] [bubblewrap]     (all without an argument)
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -223,16 +223,35 @@ function findPython() {
   );
 }
 
+/**
+ * Debian's bubblewrap, for the tests of contained tools, when it is missing and this is root on a machine with apt.
+ * Never fails: without it those tests are skipped and say so.
+ */
+export async function ensureBubblewrap() {
+  const has = (program, arg) => spawnSync(program, [arg], { stdio: 'ignore' }).status === 0;
+  if (process.platform !== 'linux' || has('bwrap', '--version')) return;
+  if (process.getuid() !== 0 || !has('apt-get', '--version')) return;
+  await withLock('bubblewrap', async () => {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const options = { env, stdio: 'ignore', timeout: 120_000 };
+    const install = () => run('apt-get', ['install', '-y', '--no-install-recommends', 'bubblewrap'], options);
+    await timed('apt-get install bubblewrap', () =>
+      install().catch(() => run('apt-get', ['update'], options).then(install)),
+    ).catch((error) => say(`  no bubblewrap, tests of contained tools are skipped: ${error.message}`));
+  });
+}
+
 /** What both `npm test` and `npm run demo` start with. */
 export async function bootstrap() {
   checkNode();
   await ensureDependencies();
   await ensureBuild();
+  await ensureBubblewrap();
   return ensureHermes();
 }
 
 async function main(steps) {
-  const known = { deps: ensureDependencies, build: ensureBuild, hermes: ensureHermes };
+  const known = { deps: ensureDependencies, build: ensureBuild, hermes: ensureHermes, bubblewrap: ensureBubblewrap };
   const unknown = steps.filter((step) => !(step in known));
   if (unknown.length > 0)
     throw new Error(`Unknown step ${unknown.join(', ')}; known: ${Object.keys(known).join(', ')}`);

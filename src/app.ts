@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Actor } from './domain/experiment.js';
 import { KarpathyError } from './errors.js';
+import type { Container } from './evaluation/container/container.js';
 import { runnerInUse } from './evaluation/runnerInUse.js';
 import { loadConfig, pathsFor } from './hermes/configYaml.js';
 import { findHermes } from './hermes/hermesCommand.js';
@@ -76,6 +77,11 @@ function contextOf(
       hint: 'Put `hermes` on PATH, or set plugins.karpathy_self_improve.runner.hermes to its path.',
     });
   };
+  let container: Promise<Container> | null = null;
+  const whichContainer = (): Promise<Container> =>
+    (container ??= import('./evaluation/container/container.js').then(({ findContainer }) =>
+      findContainer({ env, signal: options.signal }),
+    ));
   return {
     db,
     clock,
@@ -95,7 +101,10 @@ function contextOf(
     makeRunner: async (setup) => {
       const { prices, runner } = config.config;
       const { slotsDir } = paths;
-      const trials = { ...setup, hermes: needHermes(), slotsDir, pluginDir, env, prices, nice: runner.nice };
+      const { read_only: readOnly, ...limits } = runner.contained;
+      const containers = { find: whichContainer, limits, readOnly };
+      const base = { hermes: needHermes(), slotsDir, pluginDir, env, prices, nice: runner.nice };
+      const trials = { ...setup, ...base, containers };
       if (runnerInUse(runner.kind, process.platform).name === 'cold') {
         const { createColdRunner } = await import('./evaluation/coldRunner.js');
         return createColdRunner(trials);
@@ -103,6 +112,7 @@ function contextOf(
       const { createWarmRunner } = await import('./evaluation/warmRunner.js');
       return createWarmRunner({ ...trials, log });
     },
+    findContainer: whichContainer,
     checkPrompt: (text) => createPromptCheck({ hermes: needHermes(), pluginDir, env, home: profile.home })(text),
     signal: options.signal,
     onProgress: options.onProgress ?? (() => {}),

@@ -35,6 +35,17 @@ const perProfile = {
       max_turns: z.int().min(1).max(90).optional(),
       /** Of scenarios that name none of their own; null = those of the live agent. */
       toolsets: z.array(z.string().min(1)).min(1).nullable().optional(),
+      /** Of one contained trial, over all its processes. */
+      contained: z
+        .strictObject({
+          memory_mb: z.int().min(512).max(1_000_000).optional(),
+          /** Processes and threads. */
+          processes: z.int().min(64).max(10_000).optional(),
+          disk_mb: z.int().min(64).max(1_000_000).optional(),
+          /** Absolute paths of directories that trials may read besides the system's programs. */
+          read_only: z.array(z.string().startsWith('/', { error: 'must be an absolute path' })).optional(),
+        })
+        .optional(),
     })
     .optional(),
   budget: z
@@ -109,6 +120,12 @@ export interface ResolvedConfig {
     readonly timeout_seconds: number;
     readonly max_turns: number;
     readonly toolsets: readonly string[] | null;
+    readonly contained: {
+      readonly memory_mb: number;
+      readonly processes: number;
+      readonly disk_mb: number;
+      readonly read_only: readonly string[];
+    };
   };
   readonly budget: { readonly usd: number | null; readonly tokens: number | null };
   readonly gate: {
@@ -132,6 +149,7 @@ export const DEFAULT_CONFIG: ResolvedConfig = {
   runner: {
     ...{ kind: 'auto', hermes: null, concurrency: 'auto', nice: 10, yield_to_turns: false },
     ...{ timeout_seconds: 180, max_turns: 20, toolsets: null },
+    contained: { memory_mb: 2048, processes: 256, disk_mb: 1024, read_only: [] },
   },
   budget: { usd: null, tokens: null },
   gate: { alpha: 0.05, epochs: 6, wanted_effect: 20, min_power: 0.5 },
@@ -155,7 +173,10 @@ export interface ConfigWithSources {
 }
 
 /** Leaves that are one value although they are objects. */
-const WHOLE = new Set(['models.proposer', 'models.judge', 'prices', 'runner.toolsets', 'slash.allow_changes_from']);
+const WHOLE = new Set([
+  ...['models.proposer', 'models.judge', 'prices', 'runner.toolsets', 'runner.contained.read_only'],
+  'slash.allow_changes_from',
+]);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

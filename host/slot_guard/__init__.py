@@ -5,6 +5,7 @@ ends the process with GUARD_FAILED, and the runner counts the trial as a fault, 
 Errors of the tool or of the provider itself are passed on untouched.
 """
 
+import ctypes
 import json
 import os
 import threading
@@ -19,6 +20,7 @@ BUDGET_SPENT = 86
 GUARD_FAILED = 87
 
 TRIAL_FILE = "karpathy-trial.json"
+_SET_DUMPABLE = 4
 
 
 class _Downstream(Exception):
@@ -32,11 +34,19 @@ class _Downstream(Exception):
 class Guard:
     def __init__(self, trial):
         self.trial = trial
-        self.record = Record(trial["record"])
+        self.record = Record(trial["record"]) if trial["policy"] != "contained" else self._record_of_container()
         self.budget = Budget(trial.get("token_limit"), trial["state_db"])
         self.questions = 0
         self.lock = threading.Lock()
         self.nested = threading.local()
+
+    @staticmethod
+    def _record_of_container():
+        """In a container the agent's tools run as the same user: neither record nor memory may be theirs to open."""
+        record = Record(fd=int(os.environ["KARPATHY_RECORD_FD"]))
+        if ctypes.CDLL(None).prctl(_SET_DUMPABLE, ctypes.c_ulong(0), 0, 0, 0) != 0:
+            raise OSError("this process can't be closed to the others")
+        return record
 
     def end(self, code, reason):
         try:
@@ -56,24 +66,20 @@ class Guard:
         threading.Thread(target=watch, daemon=True).start()
 
     def on_tool(self, **call):
-        try:
-            return self._tool(**call)
-        except _Downstream as error:
-            raise error.original
-        except (KeyboardInterrupt, SystemExit):
-            raise  # the process is being ended from outside; the host does not run the call after these
-        except BaseException as error:  # noqa: B902 - an exception that escapes would let the call through
-            self.end(GUARD_FAILED, f"tool {call.get('tool_name')}: {type(error).__name__}: {error}")
+        return self._fail_closed(self._tool, call, "tool", call.get("tool_name"))
 
     def on_model(self, **call):
+        return self._fail_closed(self._model, call, "model call", call.get("model"))
+
+    def _fail_closed(self, handle, call, *what):
         try:
-            return self._model(**call)
+            return handle(**call)
         except _Downstream as error:
             raise error.original
         except (KeyboardInterrupt, SystemExit):
             raise  # the process is being ended from outside; the host does not run the call after these
         except BaseException as error:  # noqa: B902 - an exception that escapes would let the call through
-            self.end(GUARD_FAILED, f"model call: {type(error).__name__}: {error}")
+            self.end(GUARD_FAILED, f"{' '.join(map(str, what))}: {type(error).__name__}: {error}")
 
     def _tool(self, tool_name, args, next_call, tool_call_id="", task_id="", **_):
         decision = decide(self.trial, tool_name, args, task_id)
@@ -133,18 +139,11 @@ class Guard:
             {
                 "event": "model_end",
                 "model": str(getattr(response, "model", "") or ""),
-                "response_id": response_id(response),
                 "ms": int((time.monotonic() - began) * 1000),
                 **usage,
             }
         )
         return response
-
-
-def response_id(response):
-    """The provider's id; of a stream the host forgets it and makes up its own, which says nothing."""
-    given = str(getattr(response, "id", "") or "")
-    return "" if given.startswith("stream-") else given[:200]
 
 
 def register(ctx):

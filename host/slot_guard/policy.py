@@ -7,6 +7,21 @@ import re
 FILE_TOOLS = {"read_file": "path", "write_file": "path", "search_files": "path"}
 # They act on nothing: the agent's own plan, and the slot's copy of the skills.
 HARMLESS_TOOLS = {"todo", "skills_list"}
+# In a container they can do no harm. All others need a network or a service that it doesn't have.
+CONTAINED_TOOLS = {
+    *FILE_TOOLS,
+    *HARMLESS_TOOLS,
+    "patch",
+    "terminal",
+    "process",
+    "execute_code",
+    "skill_view",
+    "skill_manage",
+    "memory",
+    "session_search",
+    "delegate_task",
+    "cronjob",
+}
 NEUTRAL = json.dumps({"success": True, "output": "", "note": "Completed with no output."})
 _OUTSIDE = "Permission denied: '{}' is outside the working directory."
 
@@ -43,6 +58,8 @@ def decide(trial, tool, args, task_id=""):
     scripted = _scripted(trial.get("tool_results") or {}, tool, args)
     if scripted is not None:
         return Decision.simulated(scripted)
+    if trial["policy"] == "contained":
+        return Decision.real() if tool in CONTAINED_TOOLS else Decision.simulated(NEUTRAL)
     if tool in FILE_TOOLS or tool == "patch":
         return _inside(trial["work_dir"], _named_paths(tool, args), task_id)
     if tool in HARMLESS_TOOLS or (tool == "skill_view" and _plain_names(args, ("name", "file_path"))):

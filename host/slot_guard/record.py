@@ -7,8 +7,10 @@ import time
 
 
 class Record:
-    def __init__(self, path):
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    def __init__(self, path=None, fd=None):
+        """In the file at `path`, or in one that is open already."""
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if fd is None else fd
+        os.set_inheritable(self._fd, False)
         self._lock = threading.Lock()
 
     def write(self, event):

@@ -15,8 +15,6 @@ const eventSchema = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('model_end'),
     model: z.string(),
-    response_id: z.string(),
-    ms: z.number(),
     input_tokens: z.number().nullable(),
     output_tokens: z.number().nullable(),
     cost: z.number().nullable(),
@@ -29,6 +27,8 @@ type GuardEvent = z.infer<typeof eventSchema>;
 
 export interface GuardRecord {
   readonly ready: boolean;
+  /** How often a host was started with it. */
+  readonly starts: number;
   /** The tool calls in the order in which the guard saw them; ids may repeat. */
   readonly handled: readonly { readonly id: string; readonly name: string; readonly handling: Handling }[];
   readonly questions: number;
@@ -37,10 +37,6 @@ export interface GuardRecord {
   /** Model name as the provider's last answer states it. */
   readonly model: string | null;
   readonly totalTokens: number;
-  /** Ids of the provider's responses, where the host passes them on. */
-  readonly responseIds: readonly string[];
-  /** Time within calls of the model that came to an end. */
-  readonly modelMs: number;
   /** Sum of the prices that the provider named; null unless it named one for every call. */
   readonly providerCostUsd: number | null;
   readonly errors: readonly { readonly status: number | null; readonly message: string }[];
@@ -57,14 +53,13 @@ export function readGuardRecord(path: string): GuardRecord {
   const priced = ends.filter((end) => end.cost !== null);
   return {
     ready: of('ready').length > 0,
+    starts: of('ready').length,
     handled: tools.map(({ id, name, handling }) => ({ id, name, handling })),
     questions: tools.filter((tool) => tool.name === 'clarify').length,
     modelCallsStarted: of('model_start').length,
     modelCallsEnded: ends.length,
     model: ends.at(-1)?.model || null,
     totalTokens: ends.reduce((sum, end) => sum + (end.input_tokens ?? 0) + (end.output_tokens ?? 0), 0),
-    responseIds: ends.map((end) => end.response_id).filter((id) => id !== ''),
-    modelMs: ends.reduce((sum, end) => sum + end.ms, 0),
     providerCostUsd:
       ends.length > 0 && priced.length === ends.length ? priced.reduce((sum, end) => sum + (end.cost ?? 0), 0) : null,
     errors: of('model_error'),

@@ -10,6 +10,8 @@ export interface LaidSlot {
   readonly env: Readonly<Record<string, string>>;
   /** Whether tools act for real: the host is then started with `--yolo`. */
   readonly yolo: boolean;
+  /** Whether it must run in a container. */
+  readonly contained: boolean;
 }
 
 export interface RunLimits {

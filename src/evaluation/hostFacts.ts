@@ -21,6 +21,7 @@ export interface AskHost {
 }
 
 const factsSchema = z.object({ version: z.string(), auth_type: z.string().nullable(), key_env: z.array(z.string()) });
+const containerSchema = z.object({ base_url: z.string(), code: z.array(z.string()) });
 const guardSchema = z.object({ tool_execution: z.boolean(), llm_execution: z.boolean() });
 
 /** Providers that are not in the host's registry and the variables it reads for them. */
@@ -37,6 +38,14 @@ export async function askHostFacts(provider: string, ask: AskHost): Promise<Host
     authType: facts.auth_type,
     keyEnv: [...facts.key_env, ...(UNLISTED[provider] ?? [])],
   };
+}
+
+/**
+ * What a container must be given: `base_url` the model's calls go to, and the directories of the host's programs.
+ * @throws KarpathyError `host_failed`
+ */
+export async function askContainerFacts(ask: AskHost): Promise<z.infer<typeof containerSchema>> {
+  return containerSchema.parse(await askHost(['container'], ask));
 }
 
 /**

@@ -24,6 +24,8 @@ export interface SlotPaths {
   readonly userHome: string;
   /** TMPDIR: the host's file tools leave files there. */
   readonly temp: string;
+  /** What a container has for shared memory. */
+  readonly shared: string;
   readonly record: string;
   readonly stateDb: string;
 }
@@ -78,6 +80,7 @@ export function slotPaths(
     work: join(root, 'work'),
     userHome: join(root, 'userhome'),
     temp: join(root, 'tmp'),
+    shared: join(root, 'shm'),
     record: join(root, 'record.ndjson'),
     stateDb: join(home, 'state.db'),
   };
@@ -99,8 +102,9 @@ export function laySlot(
 ): LaidHome {
   const paths = slotPaths(source, slot);
   const home = layTemplate(template, paths, laid);
-  for (const dir of [paths.work, paths.userHome, paths.temp]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const options = { home: paths.home, simulateTools: trial.policy === 'simulated' };
+  for (const dir of [paths.work, paths.userHome, paths.temp, paths.shared])
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const options = { home: paths.home, simulateTools: trial.policy !== 'real' };
   const keys = layCredentials(source, template.config, options);
   layMarkers(source, paths.home);
   layWork(paths, trial);

@@ -6,12 +6,11 @@ import { asHostReads, isUsageLimit, judgeEnd, BUDGET_SPENT, GUARD_FAILED, type P
 const TEXT = 'You are terse.';
 const record: GuardRecord = {
   ready: true,
+  starts: 1,
   handled: [],
   questions: 0,
   modelCallsStarted: 1,
   modelCallsEnded: 1,
-  responseIds: [],
-  modelMs: 900,
   model: 'm',
   totalTokens: 10,
   providerCostUsd: null,

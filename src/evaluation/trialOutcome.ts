@@ -5,6 +5,8 @@ import type { StoredTrial } from './stateDb.js';
 /** Exit codes of host/slot_guard. */
 export const BUDGET_SPENT = 86;
 export const GUARD_FAILED = 87;
+/** Of host/contained.py: memory, processes or disk of a container are used up. */
+export const LIMIT_REACHED = 88;
 
 /** How the trial's process ended. */
 export interface ProcessEnd {
@@ -48,6 +50,7 @@ export function judgeEnd(seen: Seen): Judgement {
       record.modelCallsStarted > 0 ? 'the model gave no answer before the deadline' : 'the host did not start in time',
     );
   }
+  if (end.exitCode === LIMIT_REACHED) return limitOfContainer(record);
   if (end.exitCode === GUARD_FAILED) return infra(`the slot guard failed: ${record.ended?.reason ?? 'unknown'}`);
   if (end.exitCode !== 0 || stored?.answered !== true || !seen.turnsDone) {
     const error = record.errors.at(-1);
@@ -56,6 +59,12 @@ export function judgeEnd(seen: Seen): Judgement {
   }
   const outOfTurns = /Turn ended: reason=(max_iterations_reached|budget_exhausted)/.test(end.agentLog);
   return { kind: 'completed', limitReached: outOfTurns ? 'turns' : null };
+}
+
+/** What the agent used up is its own doing; before it had said anything it was the host. */
+function limitOfContainer(record: GuardRecord): Judgement {
+  if (record.modelCallsEnded > 0) return { kind: 'completed', limitReached: 'resources' };
+  return infra(`the container's limit was reached before the model had answered: ${record.ended?.reason ?? 'unknown'}`);
 }
 
 /** A host that never came as far as its plugins is an ordinary fault; one that worked without the guard is not. */

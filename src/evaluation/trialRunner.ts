@@ -4,6 +4,7 @@ import type { HermesCommand, TrialResult, TrialRunner, TrialSpec } from '../port
 import { userTurns } from '../schemas.js';
 import { readGuardRecord } from './guardRecord.js';
 import { textOf, type HermesProcess, type LaidSlot } from './hermesProcess.js';
+import type { ContainerSettings } from './container/containedProcess.js';
 import { askHostFacts, type HostFacts } from './hostFacts.js';
 import { laySlot, slotPaths, type SlotSource, type SlotTrial } from './slot.js';
 import { readSlotConfig } from './slotConfig.js';
@@ -30,6 +31,8 @@ export interface TrialRunnerOptions {
   readonly nice?: number;
   /** Default: this machine's. */
   readonly clocks?: Clocks;
+  /** Without them, contained trials are refused. */
+  readonly containers?: ContainerSettings;
 }
 
 /** Passed on to a trial; HOME, the slot's variables and the model's key are added. */
@@ -64,7 +67,8 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
     });
     laidSlots.set(spec.slot, laid);
     const env = { ...baseEnv(options, paths.home), ...keys, HOME: paths.userHome, TMPDIR: paths.temp };
-    return { slot: spec.slot, paths, env, yolo: spec.policy === 'real' };
+    const { slot, policy } = spec;
+    return { slot, paths, env, yolo: policy !== 'simulated', contained: policy === 'contained' };
   };
 
   return {
@@ -178,7 +182,7 @@ function chatArguments(
     ...['--max-turns', String(spec.maxTurns), '--source', 'tool'],
     ...(toolsets === undefined ? [] : ['-t', toolsets.join(',')]),
     ...(session === null ? [] : ['--resume', session]),
-    ...(spec.policy === 'real' ? ['--yolo'] : []),
+    ...(spec.policy === 'simulated' ? [] : ['--yolo']),
   ];
 }
 

@@ -13,9 +13,7 @@ import { refreshMarkers } from './markers.js';
  */
 export function backup(ctx: Context, options: { readonly toFile?: string } = {}): Copied {
   requireIntact(ctx.db, ctx.paths.dbPath);
-  if (options.toFile !== undefined) return copyDatabase(ctx.db, options.toFile);
-  const { backupsDir } = ctx.paths;
-  return copyDatabase(ctx.db, join(backupsDir, `${stamp(ctx)}.db`), join(backupsDir, '.partial'));
+  return copyDatabase(ctx.db, options.toFile ?? join(ctx.paths.backupsDir, `${stamp(ctx)}.db`));
 }
 
 /**

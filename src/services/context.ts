@@ -12,6 +12,7 @@ import type {
   PromptCheck,
   TrialRunner,
 } from '../ports.js';
+import type { Container } from '../evaluation/container/container.js';
 import type { ModelChoice } from '../schemas.js';
 import type { Db } from '../store/database.js';
 
@@ -52,6 +53,8 @@ export interface Context {
   readonly host: HostServices | null;
   readonly makeModel: (choice: ModelChoice) => LanguageModel;
   readonly makeRunner: (setup: RunnerSetup) => TrialRunner | Promise<TrialRunner>;
+  /** Whether tools can really run in a container here, and if not, why. */
+  readonly findContainer: () => Promise<Container>;
   readonly checkPrompt: (text: string) => Promise<PromptCheck>;
   readonly signal: AbortSignal;
   readonly onProgress: ProgressListener;

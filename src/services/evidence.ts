@@ -27,6 +27,8 @@ export interface EvidenceFingerprint {
     readonly host: string | null;
     /** Of scenarios that name none of their own; absent = those of the live agent. */
     readonly toolsets?: readonly string[];
+    /** What contained tools run in; absent while no holdout scenario asks for it. */
+    readonly container?: 'bubblewrap';
     /** What differs between a slot and the live agent, in words. */
     readonly notes: readonly string[];
   };
@@ -49,6 +51,7 @@ export async function evidenceFingerprint(ctx: Context): Promise<EvidenceFingerp
     evaluator: EVALUATOR_VERSION,
     holdout: holdout.map((scenario) => scenario.contentSha256).sort(),
     ...(toolsets === null ? {} : { toolsets }),
+    ...(holdout.some(({ spec }) => spec.tools === 'contained') ? { container: 'bubblewrap' as const } : {}),
   };
   const host = latestHostProcesses(ctx.db).find(({ home }) => home === ctx.profile.home)?.hostVersion ?? null;
   return {

@@ -1,9 +1,7 @@
 import type { VerdictKind } from '../domain/experiment.js';
 import type { ExperimentRow } from '../store/experiments.js';
-import type { JobKind } from '../store/jobs.js';
 import type { TargetStatus } from './targetStatus.js';
 import { WAITS_FOR_PERSON } from './liveWindow.js';
-import { retryText, type WindowRetry } from './windowRetry.js';
 
 /** Where an experiment stands within its state, in the words of every surface. */
 export const PHASES = [
@@ -25,7 +23,7 @@ export type Phase = (typeof PHASES)[number];
 /** An open job of the experiment. */
 export interface OpenJob {
   readonly id: number;
-  readonly kind: JobKind;
+  readonly kind: 'propose' | 'evaluate' | 'window' | 'run';
   readonly state: 'queued' | 'running' | 'waiting';
   /** Why a waiting job waits. */
   readonly waitsFor: string | null;
@@ -42,8 +40,6 @@ export interface PhaseFacts {
   readonly now: number;
   /** Model, judge, suite or evaluator are others than those the evidence was taken with. */
   readonly evidenceExpired: boolean;
-  /** When the background judges the window again, after it failed to. */
-  readonly retry: WindowRetry | null;
 }
 
 /** The phase follows from state, verdict, open job and the target file; it is stored nowhere. */
@@ -144,15 +140,14 @@ const RESUMES: Readonly<Record<OpenJob['kind'], (id: number) => string>> = {
   evaluate: (id) => `evaluate ${id}`,
   window: (id) => `verify ${id}`,
   run: () => 'run',
-  calibrate: () => 'calibrate',
 };
 
-function windowChoices({ experiment, now, retry }: PhaseFacts): NextStep {
+function windowChoices({ experiment, now }: PhaseFacts): NextStep {
   const { id, liveNote } = experiment;
   const over = windowIsOver(experiment, now);
   if (!liveNote?.startsWith(WAITS_FOR_PERSON)) {
     return {
-      say: retry === null ? 'The live window is over; fresh trials judge it.' : retryText(retry, id),
+      say: 'The live window is over; fresh trials judge it.',
       commands: [`verify ${id}`, `revert ${id} --reason '…'`],
     };
   }

@@ -86,6 +86,7 @@ export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRu
   const profile = requireProfile(ctx);
   if (ctx.hermes === null) throw noHermes();
   const { runner } = ctx.config.config;
+  await assertContainable(ctx, request.scenarios);
   const realConfirmed = assertTestable(ctx, request.scenarios);
   const incumbentSha256 = digestOf(request.contents.incumbent);
   if (incumbentSha256 === null) throw new TypeError('a run needs the incumbent text');
@@ -152,20 +153,24 @@ function judgeOf(ctx: Context, of: { readonly scenarios: readonly ScenarioSnapsh
   return asked && judge !== null ? ctx.makeModel(judge).configured : null;
 }
 
+/** Before anything is spent: a run that can't be finished here is not begun. */
+async function assertContainable(ctx: Context, scenarios: readonly ScenarioSnapshot[]): Promise<void> {
+  const asking = scenarios.find((scenario) => scenario.spec.tools === 'contained');
+  if (asking === undefined) return;
+  const found = await ctx.findContainer();
+  if (found.kind !== null) return;
+  throw new KarpathyError(
+    'bad_scenario',
+    `${described(asking)} asks for contained tools, which can't run here: ${found.problem}.`,
+    { hint: `${found.fix} Or use \`tools: simulated\`.` },
+  );
+}
+
 /** Ids of the scenarios whose tools a person let run for real. */
 function assertTestable(ctx: Context, scenarios: readonly ScenarioSnapshot[]): number[] {
   return scenarios.flatMap((scenario) => {
     const policy = scenario.spec.tools ?? 'simulated';
-    if (policy === 'simulated') return [];
-    if (policy === 'contained') {
-      throw new KarpathyError(
-        'bad_scenario',
-        `${described(scenario)} asks for contained tools: not available in this version.`,
-        {
-          hint: 'Use `tools: simulated`, or `tools: real` after confirming the toolsets by name.',
-        },
-      );
-    }
+    if (policy !== 'real') return [];
     if (findScenarioById(ctx.db, scenario.id)?.realToolsConfirmedBy == null) {
       throw new KarpathyError(
         'bad_scenario',

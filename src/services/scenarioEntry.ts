@@ -117,15 +117,6 @@ function turnProblems(spec: ScenarioSpec, at: string): Problem[] {
 
 function policyProblems(spec: ScenarioSpec, at: string): Problem[] {
   const path = problemPath(at, ['tools']);
-  if (spec.tools === 'contained') {
-    return [
-      {
-        path,
-        value: '"contained"',
-        message: 'is not available in this version; use "simulated", or "real" after confirming the toolsets',
-      },
-    ];
-  }
   if (spec.tools === 'real' && spec.toolsets === undefined) {
     return [{ path, value: '"real"', message: 'needs `toolsets`: the list of those that may really run' }];
   }

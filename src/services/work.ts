@@ -3,7 +3,6 @@ import { KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
 import { getExperiment } from '../store/experiments.js';
 import { getJob, nextQueuedJob, runningJob, type JobKind, type JobRow } from '../store/jobs.js';
 import { PROCESS_OWNER } from './budget.js';
-import { runCalibration } from './calibrate.js';
 import type { Context } from './context.js';
 import { evaluateExperiment } from './evaluate.js';
 import { followMarkers } from './followMarkers.js';
@@ -99,7 +98,6 @@ const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
     await judgeWindow(ctx, experimentOf(job), { fence });
   },
   run: runLoop,
-  calibrate: runCalibration,
 };
 
 function experimentOf(job: JobRow): number {

@@ -149,11 +149,10 @@ function hasTable(db: Db, name: string): boolean {
 }
 
 /** Another connection reads what is committed, which the caller's lock keeps as it is. */
-function keep({ path, keepAs }: Files): void {
+function keep({ path, keepAs }: { path: string; keepAs: string }): void {
   const reader = new Database(path, { readonly: true });
   try {
-    // One name for all, so that the next restore removes what a killed one left.
-    copyDatabase(reader, keepAs, `${path}.keeping`);
+    copyDatabase(reader, keepAs);
   } finally {
     reader.close();
   }

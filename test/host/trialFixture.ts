@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { createColdRunner } from '../../src/evaluation/coldRunner.js';
 import { slotPaths, type SlotPaths } from '../../src/evaluation/slot.js';
 import { createWarmRunner } from '../../src/evaluation/warmRunner.js';
+import type { ContainerSettings } from '../../src/evaluation/container/containedProcess.js';
 import type { Logger, TrialRunner, TrialSpec } from '../../src/ports.js';
 import type { ScenarioSpec } from '../../src/schemas.js';
 import { temporaryDirectory } from '../support/context.js';
@@ -64,6 +65,7 @@ export interface BenchOptions {
   readonly runner?: 'cold' | 'warm';
   readonly log?: Logger;
   readonly platform?: NodeJS.Platform;
+  readonly containers?: ContainerSettings;
   /** Where host/ lies; default: this project. */
   readonly pluginDir?: string;
   /** Where profile and slots lie; default: a directory of its own. */
@@ -101,6 +103,7 @@ export function trialBench(options: BenchOptions): TrialBench {
     evalRunId: 1,
     prices: {},
     env: { ...process.env, ...options.processEnv },
+    ...(options.containers && { containers: options.containers }),
   };
   const runner =
     (options.runner ?? 'cold') === 'cold'
@@ -110,7 +113,8 @@ export function trialBench(options: BenchOptions): TrialBench {
         })
       : createWarmRunner({
           ...common,
-          hermes: { command: [install.hermes], python },
+          // Nothing can be written to the audit's log from within a container.
+          hermes: { command: [install.hermes], python: options.containers ? install.python : python },
           log: options.log ?? SILENT,
           platform: options.platform,
         });

@@ -139,6 +139,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     host: null,
     makeModel: () => notInThisTest('model'),
     makeRunner: () => notInThisTest('trial runner'),
+    findContainer: async () => ({ kind: null, problem: 'this test has none', fix: 'Pass one.' }),
     checkPrompt: async (text) => ({
       blocked: false,
       truncated: text.length > 20_000,

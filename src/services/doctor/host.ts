@@ -35,7 +35,11 @@ async function executableFindings(ctx: Context): Promise<Finding[]> {
   if (major < LEAST[0] || (major === LEAST[0] && minor < LEAST[1])) {
     return [error(`Hermes ${version} is too old for trials; 0.19 is the least.`, 'Update Hermes.')];
   }
-  return [ok(`Hermes ${version}: ${command} (Python ${ctx.hermes.python}).`), runnerFinding(ctx)];
+  return [
+    ok(`Hermes ${version}: ${command} (Python ${ctx.hermes.python}).`),
+    runnerFinding(ctx),
+    await containerFinding(ctx),
+  ];
 }
 
 function runnerFinding(ctx: Context): Finding {
@@ -43,6 +47,16 @@ function runnerFinding(ctx: Context): Finding {
   const text = `Trials run ${name}: ${why}.`;
   const asked = ctx.config.config.runner.kind;
   return asked === 'warm' && name === 'cold' ? warn(text, 'Set runner.kind to auto or cold.') : ok(text);
+}
+
+/** Only a suite that asks for contained tools needs one, and says so. */
+async function containerFinding(ctx: Context): Promise<Finding> {
+  const found = await ctx.findContainer();
+  if (found.kind === null) {
+    return ok(`\`tools: contained\` is not available: ${found.problem}. No scenario needs to use it. ${found.fix}`);
+  }
+  const as = found.isolation.asRoot ? 'as a user of its own, not as root' : 'in a user namespace';
+  return ok(`\`tools: contained\` runs in bubblewrap ${found.version} (${found.program}), ${as}.`);
 }
 
 /** Hints: process ids say little across containers. */

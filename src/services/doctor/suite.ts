@@ -14,7 +14,7 @@ const budget = findingsOf('budget');
 /** Fewer trials than this say little about a scenario. */
 const ENOUGH_TRIALS = 6;
 
-export function suiteFindings(ctx: Context): Finding[] {
+export async function suiteFindings(ctx: Context): Promise<Finding[]> {
   const profile = findProfile(ctx.db, ctx.profile.rootPath);
   if (profile === null) return [];
   const rows = listScenarios(ctx.db, profile.id);
@@ -29,6 +29,7 @@ export function suiteFindings(ctx: Context): Finding[] {
   return [
     ...sizeFindings(ctx, rows),
     ...judgeFindings(ctx, rows),
+    ...(await containerFindings(ctx, rows)),
     ...informationFindings(ctx, { rows, profileId: profile.id }),
   ];
 }
@@ -73,6 +74,15 @@ function judgeFindings(ctx: Context, rows: readonly ScenarioRow[]): Finding[] {
       'Choose one with `init`, or replace the judge checks.',
     ),
   ];
+}
+
+async function containerFindings(ctx: Context, rows: readonly ScenarioRow[]): Promise<Finding[]> {
+  const asking = rows.filter((row) => row.spec.tools === 'contained').length;
+  if (asking === 0) return [];
+  const found = await ctx.findContainer();
+  return found.kind === null
+    ? [suite.error(`${asking} scenarios ask for contained tools, which can't run here: ${found.problem}.`, found.fix)]
+    : [];
 }
 
 /** Scenarios that never change tell nothing. The names of holdout scenarios stay hidden. */

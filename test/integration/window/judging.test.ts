@@ -291,10 +291,10 @@ describe('work on an experiment', () => {
 });
 
 describe('judging', () => {
-  it('is refused for what is neither live nor verified', async () => {
+  it('is refused for what is not live', async () => {
     const id = await applied();
     sessions(TARGET);
-    await revertExperiment(fixture.ctx, id, { reason: 'not wanted' });
+    await judgeWindow(fixture.ctx, id, trials(said('verified')));
     const again = await judgeWindow(fixture.ctx, id, noTrials()).catch((error: unknown) => error);
     expect(isKarpathyError(again) && again.code).toBe('wrong_state');
   });
