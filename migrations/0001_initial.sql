@@ -329,6 +329,7 @@ CREATE TABLE session_tags (
   experiment_id INTEGER REFERENCES experiments (id),   -- the one that was live when the session started
   content_sha256 TEXT,                                 -- of the target as the session's stored prompt has it; null = unknown
   started_at INTEGER NOT NULL,
+  start_seen INTEGER NOT NULL DEFAULT 0 CHECK (start_seen IN (0, 1)), -- its first turn was; else the host dates it
   started_turns INTEGER NOT NULL DEFAULT 0,
   completed_turns INTEGER NOT NULL DEFAULT 0,
   background_turns INTEGER NOT NULL DEFAULT 0,         -- the host's own review of the conversation

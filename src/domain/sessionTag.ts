@@ -7,6 +7,8 @@ export interface SessionTag {
   /** Of the target's raw bytes as the stored prompt has them; null = not known. */
   readonly contentSha256: string | null;
   readonly startedAt: number;
+  /** 1 = its first turn was seen, which dates it; 0 = only the host can. */
+  readonly startSeen: 0 | 1;
   readonly startedTurns: number;
   readonly completedTurns: number;
   /** Turns of the host's own review of the conversation, under the conversation's session id; no turns of it. */

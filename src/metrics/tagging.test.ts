@@ -33,6 +33,10 @@ describe('nextTag', () => {
     expect(nextTag(null, event(), facts).startedAt).toBe(1000);
     expect(nextTag(null, event({ is_first_turn: false }), facts).startedAt).toBe(400);
     expect(nextTag(null, event({ is_first_turn: false }), null).startedAt).toBe(1000);
+    // The first turn's end may be ingested before its beginning.
+    const ended = event({ hook: 'post_llm_call', is_first_turn: null, at: 2000 });
+    expect(fold([ended, event()], facts)?.startedAt).toBe(1000);
+    expect(fold([event(), ended], facts)?.startedAt).toBe(1000);
   });
 
   it('does not count a background review, nor lets it hide the conversation it reviews', () => {

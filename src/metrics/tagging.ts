@@ -45,7 +45,8 @@ export function nextTag(tag: TagState | null, event: SpoolHookEvent, facts: TagF
   return {
     parentSessionId: facts?.parentSessionId ?? tag?.parentSessionId ?? null,
     contentSha256: facts === null ? (tag?.contentSha256 ?? null) : facts.contentSha256,
-    startedAt: tag === null ? startOf(event, facts) : Math.min(tag.startedAt, event.at),
+    startedAt: startOf(tag, event, facts),
+    startSeen: tag?.startSeen === 1 || beginsSession(event) ? 1 : 0,
     startedTurns: (tag?.startedTurns ?? 0) + turn.startedTurns,
     completedTurns: (tag?.completedTurns ?? 0) + turn.completedTurns,
     backgroundTurns: reviewed,
@@ -63,7 +64,13 @@ function turnsOf(event: SpoolHookEvent): { startedTurns: number; completedTurns:
 }
 
 /** The first turn starts a session; one that began before the hooks were there is dated by the host. */
-function startOf(event: SpoolHookEvent, facts: TagFacts | null): number {
-  if (event.hook === 'pre_llm_call' && event.is_first_turn === true) return event.at;
-  return Math.min(facts?.startedAt ?? event.at, event.at);
+function startOf(tag: TagState | null, event: SpoolHookEvent, facts: TagFacts | null): number {
+  const seen = tag?.startSeen === 1;
+  if (beginsSession(event)) return seen ? Math.min(tag.startedAt, event.at) : event.at;
+  if (seen) return tag.startedAt;
+  return Math.min(tag?.startedAt ?? event.at, facts?.startedAt ?? event.at, event.at);
+}
+
+function beginsSession(event: SpoolHookEvent): boolean {
+  return event.hook === 'pre_llm_call' && event.is_first_turn === true && event.write_origin !== BACKGROUND_REVIEW;
 }

@@ -20,8 +20,11 @@ import { ingestSpool, type IngestSummary } from './ingest.js';
 import { measureSessions } from './measureSessions.js';
 import { experimentWindows, type MetricsWindow } from './metricsWindows.js';
 import { requireProfile } from './requireProfile.js';
+import { resolveTags } from './resolveTags.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** For this long after its last turn a session that state.db did not show is looked for again. */
+const RESOLVE_MS = 7 * DAY_MS;
 const AGENT_LOG = 'agent.log';
 
 export interface CollectResult {
@@ -41,6 +44,7 @@ export interface CollectResult {
 export function collectMetrics(ctx: Context, window?: MetricsWindow): CollectResult {
   const profile = requireProfile(ctx);
   const ingested = ingestSpool(ctx);
+  resolveTags(ctx, profile, ctx.clock.now() - RESOLVE_MS);
   const { span: log, sessions } = collectLog(ctx, profile);
   const changed = [...sessions, ...measureSessions(ctx, profile)];
   const windows =

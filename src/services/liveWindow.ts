@@ -4,7 +4,6 @@ import { findInFlight, getExperiment, markConflict, recordWindow, type Experimen
 import { findProfile, type ProfileRow } from '../store/profiles.js';
 import {
   countWindow,
-  resolveSessionTag,
   tagsWithOldText,
   unansweredSessions,
   unresolvedTags,
@@ -14,6 +13,7 @@ import {
 import type { Context } from './context.js';
 import { ingestSpool } from './ingest.js';
 import { readSessionFacts } from './sessionFacts.js';
+import { resolveTags } from './resolveTags.js';
 import { targetStatus, type TargetStatus } from './targetStatus.js';
 
 /** A chat that goes on with the text from before the apply: SOUL.md is frozen per session. */
@@ -170,17 +170,7 @@ export function faultText(fault: WindowFault, file: string): string {
 
 /** Looks again for the texts that were not known when the sessions were tagged; returns a fault found on the way. */
 function resolveTexts(ctx: Context, { profile, experiment, query }: LiveWindow): WindowFault | null {
-  const tags = unresolvedTags(ctx.db, query);
-  const ids = tags.map((tag) => tag.sessionId);
-  const facts = readSessionFacts(ctx, profile, ids);
-  const at = ctx.clock.now();
-  const known = [...facts].filter(([, fact]) => fact.contentSha256 !== null || fact.excludedReason !== null);
-  if (known.length > 0) {
-    immediate(ctx.db, () => {
-      for (const [sessionId, fact] of known)
-        resolveSessionTag(ctx.db, { ...fact, profileId: profile.id, sessionId, at });
-    });
-  }
+  const { tags, facts } = resolveTags(ctx, profile, query.appliedAt);
   const before = experiment.baseContent?.toString('utf8') ?? '';
   for (const tag of tags) {
     const fault = facts.get(tag.sessionId)?.fault ?? null;

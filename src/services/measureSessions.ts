@@ -9,6 +9,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const LOOK_BACK_MS = 30 * DAY_MS;
 /** The host books a turn's last calls after the turn, and a failed turn shows only by what does not follow. */
 const SETTLE_MS = DAY_MS;
+/** A chat that was not used for this long may end unnoticed. */
+const OPEN_MS = 7 * DAY_MS;
 /** Sessions per read of state.db: a long reader keeps the host from checkpointing. */
 const BATCH = 200;
 
@@ -19,7 +21,13 @@ const BATCH = 200;
  */
 export function measureSessions(ctx: Pick<Context, 'db' | 'clock' | 'log'>, profile: ProfileRow): string[] {
   const now = ctx.clock.now();
-  const ids = sessionsToMeasure(ctx.db, { profileId: profile.id, since: now - LOOK_BACK_MS, settleMs: SETTLE_MS });
+  const ids = sessionsToMeasure(ctx.db, {
+    profileId: profile.id,
+    now,
+    since: now - LOOK_BACK_MS,
+    settleMs: SETTLE_MS,
+    openSince: now - OPEN_MS,
+  });
   for (let from = 0; from < ids.length; from += BATCH) {
     if (!measureBatch(ctx, profile, ids.slice(from, from + BATCH))) return ids.slice(0, from);
   }

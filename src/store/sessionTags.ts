@@ -3,7 +3,8 @@ import type { Db } from './database.js';
 import { prepared } from './prepared.js';
 
 const COLUMNS = `session_id AS sessionId, parent_session_id AS parentSessionId, experiment_id AS experimentId,
-  content_sha256 AS contentSha256, started_at AS startedAt, started_turns AS startedTurns,
+  content_sha256 AS contentSha256, started_at AS startedAt, start_seen AS startSeen,
+  started_turns AS startedTurns,
   completed_turns AS completedTurns, background_turns AS backgroundTurns, platform, model, excluded_reason AS excludedReason, last_turn_at AS lastTurnAt`;
 
 /**
@@ -32,13 +33,13 @@ export function saveSessionTag(db: Db, tag: SessionTagRecord): void {
   prepared(
     db,
     `INSERT INTO session_tags (profile_id, session_id, parent_session_id, experiment_id, content_sha256, started_at,
-       started_turns, completed_turns, background_turns, platform, model, excluded_reason, last_turn_at, updated_at)
+       start_seen, started_turns, completed_turns, background_turns, platform, model, excluded_reason, last_turn_at, updated_at)
      VALUES (@profileId, @sessionId, @parentSessionId, ${LIVE_AT}, @contentSha256, @startedAt,
-       @startedTurns, @completedTurns, @backgroundTurns, @platform, @model, @excludedReason, @lastTurnAt, @at)
+       @startSeen, @startedTurns, @completedTurns, @backgroundTurns, @platform, @model, @excludedReason, @lastTurnAt, @at)
      ON CONFLICT (profile_id, session_id) DO UPDATE SET
        parent_session_id = excluded.parent_session_id, experiment_id = excluded.experiment_id,
        content_sha256 = excluded.content_sha256, started_at = excluded.started_at,
-       started_turns = excluded.started_turns, completed_turns = excluded.completed_turns,
+       start_seen = excluded.start_seen, started_turns = excluded.started_turns, completed_turns = excluded.completed_turns,
        background_turns = excluded.background_turns,
        platform = excluded.platform, model = excluded.model, excluded_reason = excluded.excluded_reason,
        last_turn_at = excluded.last_turn_at, updated_at = excluded.updated_at`,
@@ -50,12 +51,15 @@ export function resolveSessionTag(
   db: Db,
   facts: Pick<SessionTag, 'sessionId' | 'parentSessionId' | 'contentSha256' | 'excludedReason'> & {
     readonly profileId: number;
+    /** As the host has it. */
+    readonly startedAt: number | null;
     readonly at: number;
   },
 ): void {
   db.prepare(
     `UPDATE session_tags SET content_sha256 = @contentSha256, parent_session_id = coalesce(@parentSessionId, parent_session_id),
-       excluded_reason = coalesce(excluded_reason, @excludedReason), updated_at = @at
+       excluded_reason = coalesce(excluded_reason, @excludedReason), updated_at = @at,
+       started_at = iif(start_seen OR @startedAt IS NULL, started_at, min(started_at, @startedAt))
      WHERE profile_id = @profileId AND session_id = @sessionId AND content_sha256 IS NULL`,
   ).run(facts);
 }

@@ -41,10 +41,12 @@ export function saveNoSessionUsage(db: Db, of: Owned<{ readonly sessionId: strin
 
 export interface ToMeasure {
   readonly profileId: number;
-  /** Sessions are looked at from their newest turn on ... */
+  readonly now: number;
+  /** Sessions with a turn since are looked at until this long after it ... */
   readonly since: number;
-  /** ... until this long after it. Milliseconds. */
   readonly settleMs: number;
+  /** ... and, with a turn since, once in this time as long as they have not ended. */
+  readonly openSince: number;
 }
 
 /** Sessions whose figures may have changed since they were read. */
@@ -54,7 +56,8 @@ export function sessionsToMeasure(db: Db, of: ToMeasure): string[] {
       `SELECT t.session_id FROM session_tags AS t
          LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
        WHERE t.profile_id = @profileId AND t.last_turn_at >= @since AND t.excluded_reason IS NULL
-         AND (u.read_at IS NULL OR u.read_at < t.last_turn_at + @settleMs)
+         AND (u.read_at IS NULL OR u.read_at < t.last_turn_at + @settleMs
+           OR (u.found AND u.ended_at IS NULL AND u.read_at < @now - @settleMs AND t.last_turn_at >= @openSince))
        ORDER BY t.last_turn_at`,
     )
     .pluck()
