@@ -47,6 +47,7 @@ export interface SessionLogCounts {
 /** The host's formats, some behind the prefix that an agent of its own gets. */
 const RETRY = /^Retrying API call in |Invalid API response \(retry \d/;
 const FAILED_CALL = /^API call failed \(attempt |Invalid API response \(retry \d/;
+const ENDED = /^Turn ended: /;
 const INTERRUPTED = /^Turn ended: reason=interrupted/;
 const UNANSWERED = / last_msg_role=user /;
 
@@ -57,8 +58,10 @@ export function countRecord(counts: Map<string, SessionLogCounts>, record: LogRe
   const isError = level === 'ERROR' || level === 'CRITICAL';
   const isWarning = level === 'WARNING';
   const begins = logger === TURN_CONTEXT && TURN_START.test(message);
-  const stopped = logger === TURN_FINALIZER && INTERRUPTED.test(message);
-  if (!isError && !isWarning && !begins && !stopped) return;
+  const ends = logger === TURN_FINALIZER && ENDED.test(message);
+  const stopped = ends && INTERRUPTED.test(message);
+  // Where a turn begins or ends the log knows of the session, even if there is nothing to count.
+  if (!isError && !isWarning && !begins && !ends) return;
   const of = counts.get(sessionId) ?? nothingCounted();
   counts.set(sessionId, of);
   if (isError) of.errors++;
@@ -80,8 +83,8 @@ const INFO_END = LEVEL_AT + 'INFO '.length;
 const LONGEST_TAG = 256;
 const [COMMA, SPACE, OPEN, CLOSE] = [',', ' ', '[', ']'].map((char) => char.charCodeAt(0));
 const [WARNING, ERROR, CRITICAL, INFO] = ['W', 'E', 'C', 'I'].map((char) => char.charCodeAt(0));
-const COUNTED_INFO = [`${TURN_CONTEXT}: conversation turn: `, `${TURN_FINALIZER}: Turn ended: reason=interrupted`].map(
-  (text) => Buffer.from(text, 'latin1'),
+const COUNTED_INFO = [`${TURN_CONTEXT}: conversation turn: `, `${TURN_FINALIZER}: Turn ended: `].map((text) =>
+  Buffer.from(text, 'latin1'),
 );
 
 /**

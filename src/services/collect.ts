@@ -14,7 +14,7 @@ import {
   type MetricsSnapshot,
 } from '../store/metrics.js';
 import type { ProfileRow } from '../store/profiles.js';
-import { daysOfSessions, daysTouchedSince } from '../store/sessionTags.js';
+import { daysOfSessions, daysTouchedSince, tagsWithoutFacts } from '../store/sessionTags.js';
 import type { Context } from './context.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
 import { measureSessions } from './measureSessions.js';
@@ -24,7 +24,7 @@ import { resolveTags } from './resolveTags.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** For this long after its last turn a session that state.db did not show is looked for again. */
-const RESOLVE_MS = 7 * DAY_MS;
+const RESOLVE_MS = 30 * DAY_MS;
 const AGENT_LOG = 'agent.log';
 
 export interface CollectResult {
@@ -44,22 +44,35 @@ export interface CollectResult {
 export function collectMetrics(ctx: Context, window?: MetricsWindow): CollectResult {
   const profile = requireProfile(ctx);
   const ingested = ingestSpool(ctx);
-  resolveTags(ctx, profile, ctx.clock.now() - RESOLVE_MS);
+  // A clock that was ahead for a while must not hide what comes until then.
+  const collectedAt = Math.min(ctx.clock.now(), lastCapturedAt(ctx.db, profile.id) ?? 0);
+  const unknown = tagsWithoutFacts(ctx.db, { profileId: profile.id, since: collectedAt - RESOLVE_MS });
+  const facts = resolveTags(ctx, profile, unknown);
   const { span: log, sessions } = collectLog(ctx, profile);
-  const changed = [...sessions, ...measureSessions(ctx, profile)];
-  const windows =
-    window === undefined ? [...experimentWindows(ctx, profile.id), ...daysToCollect(ctx, profile, changed)] : [window];
+  const changed = [...facts.keys(), ...sessions, ...measureSessions(ctx, profile, collectedAt)];
+  const windows = window === undefined ? windowsToCollect(ctx, { profile, changed, collectedAt }) : [window];
   return { ingested, snapshots: windows.map((one) => snapshot(ctx, { profile, window: one, log })) };
 }
 
-function daysToCollect(ctx: Context, profile: ProfileRow, changed: readonly string[]): MetricsWindow[] {
+interface Collecting {
+  readonly profile: ProfileRow;
+  /** Sessions of which something was learnt. */
+  readonly changed: readonly string[];
+  /** When the profile was collected for the last time; 0 = never. */
+  readonly collectedAt: number;
+}
+
+function windowsToCollect(ctx: Context, collecting: Collecting): MetricsWindow[] {
+  const { profile, collectedAt } = collecting;
+  return [...experimentWindows(ctx, { profileId: profile.id, collectedAt }), ...daysToCollect(ctx, collecting)];
+}
+
+function daysToCollect(ctx: Context, { profile, changed, collectedAt }: Collecting): MetricsWindow[] {
   const now = ctx.clock.now();
   const today = now - (now % DAY_MS);
   const key = { profileId: profile.id, dayMs: DAY_MS };
-  // A clock that was ahead for a while must not hide what comes until then.
-  const since = Math.min(now, lastCapturedAt(ctx.db, profile.id) ?? 0);
   // A turn may have been spooled before the last collection and ingested after it: one day more is looked at again.
-  const touched = daysTouchedSince(ctx.db, { ...key, since: since - DAY_MS });
+  const touched = daysTouchedSince(ctx.db, { ...key, since: collectedAt - DAY_MS });
   const days = [...new Set([...touched, ...daysOfSessions(ctx.db, { ...key, sessionIds: changed }), today])].sort(
     (a, b) => a - b,
   );

@@ -86,6 +86,10 @@ function ingestFile(
   for (;;) {
     const cursor = spoolCursor(ctx.db, file.name);
     const from = cursor?.inode === file.inode ? cursor.offset : 0;
+    if (from === file.size && from > 0) {
+      deleteWhenOld(ctx, file);
+      return total;
+    }
     const chunk = readChunk(ctx, file, from);
     if (chunk === null) return total;
     if (chunk.to > from) {

@@ -5,7 +5,14 @@ import { findProfile, type ProfileRow } from '../store/profiles.js';
 import {
   countWindow,
   tagsWithOldText,
+import {
+  countWindow,
+  tagsWithOldText,
   unansweredSessions,
+  unresolvedTags,
+  type WindowCounts,
+  type WindowQuery,
+} from '../store/sessionTags.js';
   unresolvedTags,
   type WindowCounts,
   type WindowQuery,
@@ -170,7 +177,8 @@ export function faultText(fault: WindowFault, file: string): string {
 
 /** Looks again for the texts that were not known when the sessions were tagged; returns a fault found on the way. */
 function resolveTexts(ctx: Context, { profile, experiment, query }: LiveWindow): WindowFault | null {
-  const { tags, facts } = resolveTags(ctx, profile, query.appliedAt);
+  const tags = unresolvedTags(ctx.db, query);
+  const facts = resolveTags(ctx, profile, tags);
   const before = experiment.baseContent?.toString('utf8') ?? '';
   for (const tag of tags) {
     const fault = facts.get(tag.sessionId)?.fault ?? null;

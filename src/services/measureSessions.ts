@@ -17,16 +17,21 @@ const BATCH = 200;
 /**
  * Reads from the profile's state.db what its sessions used, for those that took a turn since they were read. One that
  * cannot be read now is tried again at the next collection; until then its figures stay unknown.
+ * @param collectedAt when the profile was collected for the last time; 0 = never
  * @returns the sessions that were read
  */
-export function measureSessions(ctx: Pick<Context, 'db' | 'clock' | 'log'>, profile: ProfileRow): string[] {
+export function measureSessions(
+  ctx: Pick<Context, 'db' | 'clock' | 'log'>,
+  profile: ProfileRow,
+  collectedAt: number,
+): string[] {
   const now = ctx.clock.now();
   const ids = sessionsToMeasure(ctx.db, {
     profileId: profile.id,
     now,
-    since: now - LOOK_BACK_MS,
+    since: collectedAt - LOOK_BACK_MS,
     settleMs: SETTLE_MS,
-    openSince: now - OPEN_MS,
+    openSince: collectedAt - OPEN_MS,
   });
   for (let from = 0; from < ids.length; from += BATCH) {
     if (!measureBatch(ctx, profile, ids.slice(from, from + BATCH))) return ids.slice(0, from);

@@ -17,16 +17,20 @@ export interface MetricsWindow {
 }
 
 /**
- * The windows before, under and after the applied experiments whose figures may still change. Before and after are as
+ * The windows before, under and after the applied experiments whose figures may have changed since the profile was
+ * collected for the last time (0 = never). Before and after are as
  * long as a live window may be, and end where another experiment's text was in the file.
  */
-export function experimentWindows(ctx: Pick<Context, 'db' | 'clock' | 'config'>, profileId: number): MetricsWindow[] {
+export function experimentWindows(
+  ctx: Pick<Context, 'db' | 'clock' | 'config'>,
+  { profileId, collectedAt }: { profileId: number; collectedAt: number },
+): MetricsWindow[] {
   const length = ctx.config.config.live.days * DAY_MS;
   const now = ctx.clock.now();
   const newestFirst = appliedTimes(ctx.db, { profileId, limit: NEWEST });
   return newestFirst.flatMap((times, index) => {
     const closedAt = times.verifiedAt ?? times.revertedAt;
-    if (closedAt !== null && closedAt + length + SETTLE_MS < now) return [];
+    if (closedAt !== null && closedAt + length + SETTLE_MS < collectedAt) return [];
     return windowsOf(times, { older: newestFirst[index + 1], newer: newestFirst[index - 1], length, now });
   });
 }

@@ -166,6 +166,19 @@ export function unresolvedTags(db: Db, query: { profileId: number; appliedAt: nu
     .all({ limit: 1000, ...query }) as SessionTag[];
 }
 
+/** Sessions that took a turn since then and of which state.db told nothing yet, newest turn first. */
+export function tagsWithoutFacts(db: Db, query: { profileId: number; since: number }): SessionTag[] {
+  return db
+    .prepare(
+      `SELECT ${COLUMNS} FROM session_tags AS t
+       WHERE profile_id = @profileId AND last_turn_at >= @since AND content_sha256 IS NULL AND excluded_reason IS NULL
+         AND NOT EXISTS (SELECT 1 FROM session_usage AS u
+           WHERE u.profile_id = t.profile_id AND u.session_id = t.session_id AND u.found)
+       ORDER BY last_turn_at DESC LIMIT 1000`,
+    )
+    .all(query) as SessionTag[];
+}
+
 /** Sessions that took a turn since the apply and still carry the text from before it, newest turn first. */
 export function tagsWithOldText(db: Db, query: WindowQuery & { limit?: number }): SessionTag[] {
   return db
