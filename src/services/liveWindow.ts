@@ -5,14 +5,7 @@ import { findProfile, type ProfileRow } from '../store/profiles.js';
 import {
   countWindow,
   tagsWithOldText,
-import {
-  countWindow,
-  tagsWithOldText,
   unansweredSessions,
-  unresolvedTags,
-  type WindowCounts,
-  type WindowQuery,
-} from '../store/sessionTags.js';
   unresolvedTags,
   type WindowCounts,
   type WindowQuery,
