@@ -48,6 +48,11 @@ const zones = [
   { ...zone('./src/slash', './src/cli', 'Of the CLI, the chat uses its texts only.'), except: ['./text'] },
 ];
 
+const zodAsNamespace = {
+  selector: "ImportDeclaration[source.value='zod'] > ImportSpecifier[imported.name='z']",
+  message: "Write import * as z from 'zod': a named z brings all of its locales into the bundle that commands load.",
+};
+
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', '.cache/**', 'docs/**', 'scripts/**', '*.config.*'] },
   js.configs.recommended,
@@ -65,6 +70,7 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       'import-x/no-restricted-paths': ['error', { zones }],
       'import-x/no-cycle': 'error',
+      'no-restricted-syntax': ['error', zodAsNamespace],
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
     },
   },

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Stage } from './stage.js';
 
 const armSchema = z.object({ passes: z.number(), epochs: z.number(), infra: z.number() }).nullable();

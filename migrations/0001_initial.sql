@@ -221,6 +221,8 @@ CREATE TABLE trials (
   cost_usd REAL,
   cost_source TEXT,
   duration_ms INTEGER NOT NULL,
+  response_ids TEXT CHECK (response_ids IS NULL OR json_valid(response_ids)), -- as the provider gave them
+  model_ms INTEGER,                            -- within calls of the model; null = not measured
   started_at INTEGER NOT NULL,
   finished_at INTEGER NOT NULL,
   UNIQUE (eval_run_id, scenario_id, epoch, arm, attempt),
@@ -504,7 +506,7 @@ CREATE TABLE jobs (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   profile_id INTEGER NOT NULL REFERENCES profiles (id),
   experiment_id INTEGER REFERENCES experiments (id),
-  kind TEXT NOT NULL CHECK (kind IN ('propose', 'evaluate', 'window', 'run')),
+  kind TEXT NOT NULL CHECK (kind IN ('propose', 'evaluate', 'window', 'run', 'calibrate')),
   state TEXT NOT NULL DEFAULT 'queued'
     CHECK (state IN ('queued', 'running', 'waiting', 'finished', 'failed', 'cancelled')),
   payload TEXT NOT NULL CHECK (json_valid(payload)),
@@ -524,6 +526,24 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_one_running ON jobs (profile_id) WHERE state = 'running';
 CREATE UNIQUE INDEX jobs_one_open_per_experiment ON jobs (experiment_id, kind)
   WHERE state IN ('queued', 'running', 'waiting') AND experiment_id IS NOT NULL;
+
+-- The incumbent against itself, and against texts meant to change nothing.
+CREATE TABLE calibrations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  job_id INTEGER NOT NULL UNIQUE REFERENCES jobs (id),
+  options TEXT NOT NULL CHECK (json_valid(options)),
+  incumbent_content BLOB NOT NULL,
+  incumbent_sha256 TEXT NOT NULL,
+  placebos TEXT CHECK (placebos IS NULL OR json_valid(placebos)), -- null until they are written
+  ledger_from INTEGER NOT NULL,                -- its costs are the profile's rows of cost_ledger above this, without an experiment
+  report TEXT CHECK (report IS NULL OR json_valid(report)),       -- null until it has finished
+  created_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  CHECK ((report IS NULL) = (finished_at IS NULL))
+) STRICT;
+
+CREATE INDEX calibrations_by_profile ON calibrations (profile_id, id);
 
 CREATE TABLE cost_ledger (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

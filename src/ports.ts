@@ -133,6 +133,10 @@ export interface TrialEvidence {
   /** Set when the trial ended at a limit of its own (time, tokens, turns, resources of its container): a fail, not infra. */
   readonly limitReached: 'time' | 'tokens' | 'turns' | 'resources' | null;
   readonly durationMs: number;
+  /** Ids that the provider gave its responses; absent when the runner does not learn them. */
+  readonly responseIds?: readonly string[];
+  /** Time within calls of the model; null or absent when it was not measured. */
+  readonly modelMs?: number | null;
 }
 
 /** A fault outside the agent; decided without looking at arm or checks. */

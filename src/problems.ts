@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Problem } from './errors.js';
 
 /** Keys whose value might be a secret that was put in the wrong place; it is never repeated. */

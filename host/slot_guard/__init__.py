@@ -139,11 +139,18 @@ class Guard:
             {
                 "event": "model_end",
                 "model": str(getattr(response, "model", "") or ""),
+                "response_id": response_id(response),
                 "ms": int((time.monotonic() - began) * 1000),
                 **usage,
             }
         )
         return response
+
+
+def response_id(response):
+    """The provider's id; of a stream the host forgets it and makes up its own, which says nothing."""
+    given = str(getattr(response, "id", "") or "")
+    return "" if given.startswith("stream-") else given[:200]
 
 
 def register(ctx):

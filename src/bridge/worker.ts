@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { ownBuild, type BuildIdentity } from './build.js';
 import { openChannel, openWire, rpcError, type Channel } from './channel.js';
 import type { Session } from './commands.js';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ExitCode } from '../errors.js';
 import type { Context } from '../services/context.js';
 import type { Look } from '../text/look.js';

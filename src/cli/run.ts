@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { KarpathyError, toKarpathyError, type Problem } from '../errors.js';
 import { issueMessage } from '../problems.js';
 import { makeLook, type Look } from '../text/look.js';

@@ -15,6 +15,8 @@ const eventSchema = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('model_end'),
     model: z.string(),
+    response_id: z.string(),
+    ms: z.number(),
     input_tokens: z.number().nullable(),
     output_tokens: z.number().nullable(),
     cost: z.number().nullable(),
@@ -37,6 +39,10 @@ export interface GuardRecord {
   /** Model name as the provider's last answer states it. */
   readonly model: string | null;
   readonly totalTokens: number;
+  /** Ids of the provider's responses, where the host passes them on. */
+  readonly responseIds: readonly string[];
+  /** Time within calls of the model that came to an end. */
+  readonly modelMs: number;
   /** Sum of the prices that the provider named; null unless it named one for every call. */
   readonly providerCostUsd: number | null;
   readonly errors: readonly { readonly status: number | null; readonly message: string }[];
@@ -60,6 +66,8 @@ export function readGuardRecord(path: string): GuardRecord {
     modelCallsEnded: ends.length,
     model: ends.at(-1)?.model || null,
     totalTokens: ends.reduce((sum, end) => sum + (end.input_tokens ?? 0) + (end.output_tokens ?? 0), 0),
+    responseIds: ends.map((end) => end.response_id).filter((id) => id !== ''),
+    modelMs: ends.reduce((sum, end) => sum + end.ms, 0),
     providerCostUsd:
       ends.length > 0 && priced.length === ends.length ? priced.reduce((sum, end) => sum + (end.cost ?? 0), 0) : null,
     errors: of('model_error'),

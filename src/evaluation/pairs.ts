@@ -1,4 +1,6 @@
 import type { Arm, TrialOutcomeKind } from '../domain/experiment.js';
+import type { Pair } from '../gate/types.js';
+import type { EvalPlan } from './plan.js';
 
 /** A pair whose trials were lost to outside faults this often is given up. */
 export const MAX_ATTEMPTS = 3;
@@ -45,6 +47,23 @@ export function pairState(
     if (pair.arms.every((arm) => outcomes[arm] !== undefined)) return { ...base, outcomes, attempt, lost };
   }
   return { ...base, outcomes: null, attempt: null, lost };
+}
+
+/** The complete pairs of a plan with both arms, as the gate sees them. */
+export function completePairs(
+  plan: Pick<EvalPlan, 'scenarios' | 'firstEpoch' | 'epochs' | 'arms'>,
+  finished: readonly FinishedTrial[],
+): Pair[] {
+  const epochs = Array.from({ length: plan.epochs }, (_, index) => plan.firstEpoch + index);
+  const bit = (outcome: 'pass' | 'fail'): 0 | 1 => (outcome === 'pass' ? 1 : 0);
+  return plan.scenarios.flatMap(({ id, group }) =>
+    epochs.flatMap((epoch) => {
+      const { outcomes } = pairState(finished, { scenarioId: id, epoch, arms: plan.arms });
+      if (outcomes?.incumbent === undefined || outcomes.candidate === undefined) return [];
+      const { incumbent, candidate } = outcomes;
+      return [{ scenario: id, group, epoch, incumbent: bit(incumbent), candidate: bit(candidate) }];
+    }),
+  );
 }
 
 /** Nothing more is run for it. */

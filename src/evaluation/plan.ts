@@ -20,7 +20,10 @@ export const evalPlanSchema = z.strictObject({
   /** Epochs are numbered from here; an extension continues the numbering of the run it extends. */
   firstEpoch: z.int().min(1),
   epochs: z.int().min(1),
-  /** Of a live window: how often it was opened again before this run; another opening asks for fresh trials. */
+  /**
+   * Of a live window: how often it was opened again before this run; another opening asks for fresh trials. Of a
+   * calibration: which one.
+   */
   round: z.int().min(0),
   looks: z.array(z.strictObject({ epochs: z.int().min(1), share: z.number(), futilityZ: z.number() })),
   /** This consultation's share of the error budget; 0 where none is spent. */

@@ -69,6 +69,8 @@ export function evidence(seen: {
     ...seen.cost,
     limitReached: seen.limitReached,
     durationMs: seen.durationMs,
+    responseIds: record.responseIds,
+    modelMs: record.modelCallsEnded === 0 ? null : record.modelMs,
   };
 }
 

@@ -11,6 +11,8 @@ const record: GuardRecord = {
   questions: 0,
   modelCallsStarted: 1,
   modelCallsEnded: 1,
+  responseIds: [],
+  modelMs: 900,
   model: 'm',
   totalTokens: 10,
   providerCostUsd: null,

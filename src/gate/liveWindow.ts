@@ -41,7 +41,9 @@ export function decideLiveWindow(data: WindowData): WindowVerdict {
 /** The rule itself, on sound data with at least one pair. */
 export function decideWindowTally(tally: Tally, { extension, above }: WindowRule): WindowVerdict {
   const pHarm = signFlipP(groupDifferences(tally).map((difference) => -difference));
-  const facts = { ...factsOf(tally), pHarm };
+  const { interval, ...seen } = factsOf(tally);
+  // Whether there was an extension depends on what the first run showed: pooled, it is no fixed sample any more.
+  const facts = { ...seen, interval: extension === 0 ? interval : null, pHarm };
   if (pHarm <= HARM_ALPHA) return { ...facts, verdict: 'revert', reason: 'fresh trials show harm' };
   if ((facts.effect ?? NaN) > above)
     return { ...facts, verdict: 'verified', reason: 'fresh trials do not contradict the decision' };

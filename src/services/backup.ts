@@ -13,7 +13,9 @@ import { refreshMarkers } from './markers.js';
  */
 export function backup(ctx: Context, options: { readonly toFile?: string } = {}): Copied {
   requireIntact(ctx.db, ctx.paths.dbPath);
-  return copyDatabase(ctx.db, options.toFile ?? join(ctx.paths.backupsDir, `${stamp(ctx)}.db`));
+  if (options.toFile !== undefined) return copyDatabase(ctx.db, options.toFile);
+  const { backupsDir } = ctx.paths;
+  return copyDatabase(ctx.db, join(backupsDir, `${stamp(ctx)}.db`), join(backupsDir, '.partial'));
 }
 
 /**

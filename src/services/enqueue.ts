@@ -1,16 +1,10 @@
 import { KarpathyError } from '../errors.js';
 import { immediate } from '../store/database.js';
-import {
-  cancelJobsOf,
-  findOpenJob,
-  getJob,
-  insertJob,
-  requestCancel,
-  type JobKind,
-  type JobRow,
-} from '../store/jobs.js';
+import { findOpenJob, getJob, insertJob, openJobsOf, requestCancel, type JobKind, type JobRow } from '../store/jobs.js';
+import { bookLeftovers } from './budget.js';
 import type { Context } from './context.js';
 import { followMarkers } from './followMarkers.js';
+import { silentIfBefore } from './leaseTimes.js';
 import { requireProfile } from './requireProfile.js';
 
 export interface JobRequest {
@@ -44,8 +38,13 @@ export function enqueue(ctx: Context, request: JobRequest): number {
  * within a heartbeat.
  */
 export function endWorkOn(ctx: Context, experimentId: number): void {
-  immediate(ctx.db, () => cancelJobsOf(ctx.db, { experimentId, at: ctx.clock.now() }));
+  immediate(ctx.db, () => stopJobsOf(ctx, experimentId));
   followMarkers(ctx);
+}
+
+/** The same inside the caller's transaction; the hooks' markers follow when that is committed. */
+export function stopJobsOf(ctx: Context, experimentId: number): void {
+  for (const id of openJobsOf(ctx.db, experimentId)) stopJob(ctx, id);
 }
 
 /**
@@ -55,9 +54,19 @@ export function endWorkOn(ctx: Context, experimentId: number): void {
 export function cancelJob(ctx: Context, jobId: number): JobRow {
   return immediate(ctx.db, () => {
     const job = getJob(ctx.db, jobId);
-    if (requestCancel(ctx.db, { id: jobId, at: ctx.clock.now() }) === null) {
-      throw new KarpathyError('wrong_state', `Job ${jobId} is ${job.state}; there is nothing to stop.`);
-    }
-    return getJob(ctx.db, jobId);
+    const stopped = stopJob(ctx, jobId);
+    if (stopped !== null) return stopped;
+    throw new KarpathyError('wrong_state', `Job ${jobId} is ${job.state}; there is nothing to stop.`);
   });
+}
+
+/** Inside the caller's transaction. What a dead executor may have spent is booked. */
+function stopJob(ctx: Context, id: number): JobRow | null {
+  const at = ctx.clock.now();
+  const { leaseOwner, state } = getJob(ctx.db, id);
+  const job = requestCancel(ctx.db, { id, at, silentIfBefore: silentIfBefore(at) });
+  if (job?.state === 'cancelled' && state === 'running' && leaseOwner !== null) {
+    bookLeftovers(ctx, { profileId: job.profileId, owner: leaseOwner });
+  }
+  return job;
 }

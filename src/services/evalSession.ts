@@ -4,7 +4,7 @@ import { describeModel } from '../domain/models.js';
 import { KarpathyError } from '../errors.js';
 import { createJudge, provokeJudge, refuseSameModel, type Judge, type ProposerIdentity } from '../evaluation/judge.js';
 import { markOutages, refuseOutage } from '../evaluation/outage.js';
-import { countInfra, pairState } from '../evaluation/pairs.js';
+import { completePairs, countInfra } from '../evaluation/pairs.js';
 import { restorePlan, type EvalPlan } from '../evaluation/plan.js';
 import { runSchedule } from '../evaluation/schedule.js';
 import { pairOrder } from '../gate/plan.js';
@@ -95,7 +95,6 @@ function sessionOf(
 ): EvalSession {
   const trials = (): TrialRow[] => markOutages(listTrials(ctx.db, row.id), plan.arms);
   const before = trials().length;
-  const groups = new Map(plan.scenarios.map((scenario) => [scenario.id, scenario.group]));
   const progress = evalProgress(ctx, { plan, trials });
   return {
     row,
@@ -130,26 +129,7 @@ function sessionOf(
           return trial;
         },
       }),
-    pairs: () => {
-      const finished = trials();
-      const epochs = Array.from({ length: plan.epochs }, (_, index) => plan.firstEpoch + index);
-      return plan.scenarios.flatMap(({ id }) =>
-        epochs.flatMap((epoch) => {
-          const { outcomes } = pairState(finished, { scenarioId: id, epoch, arms: plan.arms });
-          if (outcomes?.incumbent === undefined || outcomes.candidate === undefined) return [];
-          const bit = (outcome: 'pass' | 'fail'): 0 | 1 => (outcome === 'pass' ? 1 : 0);
-          return [
-            {
-              scenario: id,
-              group: groups.get(id) ?? String(id),
-              epoch,
-              incumbent: bit(outcomes.incumbent),
-              candidate: bit(outcomes.candidate),
-            },
-          ];
-        }),
-      );
-    },
+    pairs: () => completePairs(plan, trials()),
     infra: () => countInfra(trials()),
   };
 }

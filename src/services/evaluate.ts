@@ -4,11 +4,13 @@ import { decide } from '../gate/decide.js';
 import { decideDeletion, DELETION_MARGIN } from '../gate/deletion.js';
 import { defaultLooks } from '../gate/plan.js';
 import type { Verdict } from '../gate/types.js';
+import { verdictOf } from '../gate/verdict.js';
 import { recordErrorSpending } from '../store/errorBudget.js';
 import { endEvalRun, getEvalRun, type EvalRunRow } from '../store/evalRuns.js';
 import { getExperiment, recordVerdict, transition, type ExperimentRow } from '../store/experiments.js';
 import { recordConsultation } from '../store/holdoutConsultations.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
+import { heedRepeats, repeatsOf } from './answersSeen.js';
 import type { Context } from './context.js';
 import { shareOf, type ErrorShare } from './errorBudget.js';
 import { epochToSpend } from './evidenceEpochs.js';
@@ -60,7 +62,7 @@ export async function evaluateExperiment(
   const session = { evalRunId: row.id, contents, proposer, fence };
   const { run, verdict } = await withEvalSession(ctx, session, async (run) => ({
     run,
-    verdict: cappedVerdict(run, await decideRun(run)),
+    verdict: cappedVerdict(run, await decideRun(ctx, run)),
   }));
   const vetoable = verdict.verdict === 'keep' && run.plan.margin === null;
   const final = vetoable ? await checkVeto(ctx, { selection: run, verdict, experiment, contents, fence }) : verdict;
@@ -193,18 +195,25 @@ function cappedVerdict({ plan }: EvalSession, verdict: Verdict): Verdict {
   return { ...verdict, verdict: 'undecided', reason };
 }
 
-async function decideRun(run: EvalSession): Promise<Verdict> {
+async function decideRun(ctx: Context, run: EvalSession): Promise<Verdict> {
   const { alpha, epochs, looks, margin } = run.plan;
   const scenarios = run.plan.scenarios.map(({ id, group }) => ({ scenario: id, group }));
   const data = () => ({ pairs: run.pairs(), infra: run.infra() });
+  const texts = [run.plan.incumbentSha256, run.plan.candidateSha256].filter((text) => text !== null);
+  const repeats = () => repeatsOf(ctx, { scenarios: run.plan.scenarios, texts });
   if (margin !== null) {
     await run.completeEpochs(epochs);
-    return decideDeletion(data(), { alpha, epochs, scenarios, margin });
+    return heedRepeats(decideDeletion(data(), { alpha, epochs, scenarios, margin }), repeats(), { deletion: true });
   }
   for (const [index, look] of looks.entries()) {
     await run.completeEpochs(look.epochs);
+    const seen = repeats();
     const verdict = decide(data(), { alpha, epochs, scenarios, looks }, index + 1);
-    if (verdict !== null) return verdict;
+    // What comes out of a cache costs money and proves nothing, so no further look is taken.
+    if (verdict !== null || seen.kind === 'cached') {
+      const open = verdictOf('undecided', { alpha, look: index + 1, epochs: look.epochs }, 'not decided yet');
+      return heedRepeats(verdict ?? open, seen, { deletion: false });
+    }
   }
   throw new Error('the last look of a plan always decides');
 }

@@ -1,7 +1,7 @@
 import { IN_FLIGHT_STATES } from '../domain/experiment.js';
 import { isKarpathyError, KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
 import type { ProgressUpdate } from '../ports.js';
-import { immediate } from '../store/database.js';
+import { assertSchemaVersion, immediate } from '../store/database.js';
 import { getExperiment } from '../store/experiments.js';
 import {
   endLease,
@@ -20,10 +20,9 @@ import {
 } from '../store/jobs.js';
 import { bookLeftovers, PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
+import { clearSlots } from '../evaluation/orphans.js';
+import { HEARTBEAT_MS, LEASE_TTL_MS, silentIfBefore } from './leaseTimes.js';
 
-/** An executor that is silent for this long has lost its job. */
-export const LEASE_TTL_MS = 60_000;
-export const HEARTBEAT_MS = 10_000;
 /** A person who pauses or cancels sees it stop within two seconds. */
 const LOOK_EVERY_MS = 500;
 const PROGRESS_EVERY_MS = 1_000;
@@ -72,6 +71,8 @@ export async function runLeased(
   const owner = options.owner ?? PROCESS_OWNER;
   const ttlMs = options.ttlMs ?? LEASE_TTL_MS;
   const lease = acquire(ctx, jobId, { owner, ttlMs });
+  // Whoever holds the lease owns the slots: what runs in them belongs to an executor that lost it.
+  clearSlots(ctx.paths.slotsDir, ctx.profile.home);
   const stop = new AbortController();
   const signal = AbortSignal.any([ctx.signal, stop.signal]);
   const fence = () => assertHeld(ctx, lease);
@@ -82,8 +83,8 @@ export async function runLeased(
     await options.handler(inner, { job: getJob(ctx.db, jobId), lease, fence });
     end(ctx, lease, { owner, state: 'finished', error: null });
   } catch (thrown) {
-    const error = beat.outcome() === 'held' ? thrown : stoppedError(jobId, beat.outcome());
-    throw settleFailure(ctx, lease, { owner, error, cancelled: beat.outcome() === 'cancelled' });
+    const cancelled = beat.outcome() === 'cancelled';
+    throw settleFailure(ctx, lease, { owner, error: beat.error() ?? thrown, cancelled });
   } finally {
     beat.stop();
   }
@@ -101,12 +102,18 @@ function acquire(ctx: Context, jobId: number, options: { owner: string; ttlMs: n
   });
 }
 
-/** Puts the job of an executor that has died back into the queue, and books what it may have spent. */
-export function takeBackExpired(ctx: Context, of: { profileId: number; owner: string }): void {
+/**
+ * Puts the job of an executor that has died back into the queue, and books what it may have spent. True when there
+ * was one.
+ */
+export function takeBackExpired(ctx: Context, of: { profileId: number; owner: string }): boolean {
   const { profileId } = of;
-  immediate(ctx.db, () => {
-    const dead = requeueExpired(ctx.db, { profileId, now: ctx.clock.now() })?.owner ?? null;
+  return immediate(ctx.db, () => {
+    const now = ctx.clock.now();
+    const lost = requeueExpired(ctx.db, { profileId, now, silentIfBefore: silentIfBefore(now) });
+    const dead = lost?.owner ?? null;
     if (dead !== null && dead !== of.owner) bookLeftovers(ctx, { profileId, owner: dead });
+    return lost !== null;
   });
 }
 
@@ -142,21 +149,33 @@ function startHeartbeat(
   ctx: Context,
   lease: Lease,
   options: LeaseOptions & { ttlMs: number; stop: AbortController },
-): { outcome(): LeaseState; stop(): void } {
+): {
+  outcome(): LeaseState;
+  /** Why the job was stopped from outside; null when it was not. */
+  error(): KarpathyError | null;
+  stop(): void;
+} {
   const timers = options.timers ?? REAL_TIMERS;
   const every = options.heartbeatMs ?? HEARTBEAT_MS;
   let outcome: LeaseState = 'held';
+  let newer: KarpathyError | null = null;
   let renewedAt = ctx.clock.now();
   const handle = timers.setInterval(
     () => {
       try {
         const now = ctx.clock.now();
+        assertSchemaVersion(ctx.db);
         outcome = leaseState(ctx.db, lease);
         if (outcome === 'held' && Math.abs(now - renewedAt) >= every) {
           renewLease(ctx.db, { ...lease, expiresAt: now + options.ttlMs });
           renewedAt = now;
         }
       } catch (error) {
+        if (isKarpathyError(error) && error.code === 'db_newer') {
+          newer = error;
+          options.stop.abort();
+          return;
+        }
         // A locked DB is no reason to stop: the lease outlives several missed beats.
         ctx.log.warn(`job ${lease.jobId}: heartbeat failed: ${error instanceof Error ? error.message : String(error)}`);
         return;
@@ -165,7 +184,8 @@ function startHeartbeat(
     },
     Math.min(every, LOOK_EVERY_MS),
   );
-  return { outcome: () => outcome, stop: () => timers.clearInterval(handle) };
+  const error = () => newer ?? (outcome === 'held' ? null : stoppedError(lease.jobId, outcome));
+  return { outcome: () => outcome, error, stop: () => timers.clearInterval(handle) };
 }
 
 /** Progress goes to the surface at once and to the job's row at most once a second, for whoever looks from outside. */

@@ -1,38 +1,18 @@
-import * as z from 'zod';
 import { KarpathyError } from '../errors.js';
-import { restorePlan } from '../evaluation/plan.js';
 import { DELETION_MARGIN } from '../gate/deletion.js';
 import { decideLiveWindow } from '../gate/liveWindow.js';
-import type { Pair, WindowVerdict } from '../gate/types.js';
-import { endEvalRun, listEvalRuns, type EvalRunRow } from '../store/evalRuns.js';
+import type { WindowVerdict } from '../gate/types.js';
+import { endEvalRun } from '../store/evalRuns.js';
 import { getExperiment, recordWindow, type ExperimentRow } from '../store/experiments.js';
 import { recordConsultation } from '../store/holdoutConsultations.js';
-import { snapshotsForPlan } from '../store/scenarios.js';
+import { heedRepeats, repeatsOf } from './answersSeen.js';
 import type { Context } from './context.js';
 import { guarded, withEvalSession } from './evalSession.js';
+import { freshScenarios } from './freshScenarios.js';
+import { finishedLiveRuns, type LiveRun } from './liveRuns.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
 import { proposerOf } from './proposerIdentity.js';
 import { candidatePassRate, writeResults } from './scenarioResults.js';
-
-/** A finished run of a live window: its pairs, so that an extension can pool them, and what they said. */
-const storedSchema = z.object({
-  pairs: z.array(
-    z.object({
-      scenario: z.int(),
-      group: z.string(),
-      epoch: z.int(),
-      incumbent: z.union([z.literal(0), z.literal(1)]),
-      candidate: z.union([z.literal(0), z.literal(1)]),
-    }),
-  ),
-  plannedPairs: z.int(),
-  verdict: z.looseObject({ verdict: z.enum(['verified', 'revert', 'extend', 'undecided']) }),
-});
-interface Stored {
-  readonly pairs: readonly Pair[];
-  readonly plannedPairs: number;
-  readonly verdict: WindowVerdict;
-}
 
 /**
  * Compares the applied text with the one before it on fresh trials of the holdout. The first call runs the planned
@@ -54,7 +34,7 @@ export async function runLiveComparison(
       `Experiment ${experimentId} is ${experiment.state}; only a live or verified one is compared.`,
     );
   }
-  const done = finishedRuns(ctx, experiment);
+  const done = finishedLiveRuns(ctx, experiment).filter(({ round }) => round === experiment.liveExtensions);
   const last = done.at(-1);
   if (last !== undefined && last.verdict.verdict !== 'extend' && last.verdict.verdict !== 'undecided')
     return last.verdict;
@@ -62,29 +42,9 @@ export async function runLiveComparison(
   return compareFresh(within, { experiment, first, fence: options.fence });
 }
 
-/** Of the current opening of the window, oldest first. */
-function finishedRuns(ctx: Context, experiment: ExperimentRow): Stored[] {
-  const rows = listEvalRuns(ctx.db, {
-    profileId: experiment.profileId,
-    purpose: 'live_window',
-    experimentId: experiment.id,
-    states: ['finished'],
-  });
-  return rows
-    .filter((row) => row.decision !== null && restorePlan(row).round === experiment.liveExtensions)
-    .map((row): Stored => storedOf(row))
-    .reverse();
-}
-
-function storedOf(row: EvalRunRow): Stored {
-  const stored = storedSchema.parse(JSON.parse(row.decision ?? 'null'));
-  // Written below from a WindowVerdict.
-  return { ...stored, verdict: stored.verdict as unknown as WindowVerdict };
-}
-
 async function compareFresh(
   ctx: Context,
-  of: { experiment: ExperimentRow; first: Stored | null; fence?: () => void },
+  of: { experiment: ExperimentRow; first: LiveRun | null; fence?: () => void },
 ): Promise<WindowVerdict> {
   const { experiment, first, fence } = of;
   const { epochs } = ctx.config.config.live;
@@ -93,7 +53,7 @@ async function compareFresh(
     experimentId: experiment.id,
     arms: ['incumbent', 'candidate'],
     contents: { incumbent: experiment.baseContent, candidate: experiment.candidateContent },
-    scenarios: snapshotsForPlan(ctx.db, experiment.profileId).filter((scenario) => scenario.split === 'holdout'),
+    scenarios: freshScenarios(ctx, experiment, first),
     epochs,
     firstEpoch: first === null ? 1 : 1 + Math.max(0, ...first.pairs.map((pair) => pair.epoch)),
     round: experiment.liveExtensions,
@@ -126,7 +86,9 @@ async function compareFresh(
     // A deletion was kept because it costs less than its margin, not because it helps.
     const above = experiment.operation === 'delete' ? -DELETION_MARGIN : 0;
     const plannedPairs = (first?.plannedPairs ?? 0) + run.plan.scenarios.length * run.plan.epochs;
-    const verdict = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1, above });
+    const decided = decideLiveWindow({ pairs, plannedPairs, extension: first === null ? 0 : 1, above });
+    const texts = [run.plan.incumbentSha256, run.plan.candidateSha256].filter((text) => text !== null);
+    const verdict = heedRepeats(decided, repeatsOf(ctx, { scenarios: run.plan.scenarios, texts }));
     const at = ctx.clock.now();
     guarded(ctx, of, () => {
       writeResults(ctx, { run, experimentId: experiment.id, proposer: experiment.proposerModel });

@@ -1,7 +1,9 @@
 import type { VerdictKind } from '../domain/experiment.js';
 import type { ExperimentRow } from '../store/experiments.js';
+import type { JobKind } from '../store/jobs.js';
 import type { TargetStatus } from './targetStatus.js';
 import { WAITS_FOR_PERSON } from './liveWindow.js';
+import { retryText, type WindowRetry } from './windowRetry.js';
 
 /** Where an experiment stands within its state, in the words of every surface. */
 export const PHASES = [
@@ -23,7 +25,7 @@ export type Phase = (typeof PHASES)[number];
 /** An open job of the experiment. */
 export interface OpenJob {
   readonly id: number;
-  readonly kind: 'propose' | 'evaluate' | 'window' | 'run';
+  readonly kind: JobKind;
   readonly state: 'queued' | 'running' | 'waiting';
   /** Why a waiting job waits. */
   readonly waitsFor: string | null;
@@ -40,6 +42,8 @@ export interface PhaseFacts {
   readonly now: number;
   /** Model, judge, suite or evaluator are others than those the evidence was taken with. */
   readonly evidenceExpired: boolean;
+  /** When the background judges the window again, after it failed to. */
+  readonly retry: WindowRetry | null;
 }
 
 /** The phase follows from state, verdict, open job and the target file; it is stored nowhere. */
@@ -140,14 +144,15 @@ const RESUMES: Readonly<Record<OpenJob['kind'], (id: number) => string>> = {
   evaluate: (id) => `evaluate ${id}`,
   window: (id) => `verify ${id}`,
   run: () => 'run',
+  calibrate: () => 'calibrate',
 };
 
-function windowChoices({ experiment, now }: PhaseFacts): NextStep {
+function windowChoices({ experiment, now, retry }: PhaseFacts): NextStep {
   const { id, liveNote } = experiment;
   const over = windowIsOver(experiment, now);
   if (!liveNote?.startsWith(WAITS_FOR_PERSON)) {
     return {
-      say: 'The live window is over; fresh trials judge it.',
+      say: retry === null ? 'The live window is over; fresh trials judge it.' : retryText(retry, id),
       commands: [`verify ${id}`, `revert ${id} --reason '…'`],
     };
   }

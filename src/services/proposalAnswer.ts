@@ -21,7 +21,7 @@ export function readProposalAnswer(answer: string): StructuredEdit {
 }
 
 /** The first balanced `{…}` that parses. */
-function firstObject(text: string): unknown {
+export function firstObject(text: string): unknown {
   for (let start = text.indexOf('{'); start !== -1; start = text.indexOf('{', start + 1)) {
     const end = closingBrace(text, start);
     if (end === -1) continue;

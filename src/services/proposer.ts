@@ -63,12 +63,12 @@ function usesJudge(ctx: Context): boolean {
 }
 
 /**
- * Asks the proposer once, within the experiment's budget.
+ * Asks the proposer once, within the budget of the experiment, or of the calibration for null.
  * @throws KarpathyError `budget`, `price_unknown`, `model_failed`, `model_limit`, `host_failed`, `interrupted`
  */
 export async function askProposer(
   ctx: Context,
-  call: { experimentId: number; messages: readonly ChatMessage[] },
+  call: { experimentId: number | null; messages: readonly ChatMessage[] },
 ): Promise<Completion> {
   const choice = proposerChoice(ctx);
   const model = modelName(ctx, choice);

@@ -2,8 +2,8 @@ import type { Actor } from '../domain/experiment.js';
 import { KarpathyError } from '../errors.js';
 import { immediate } from '../store/database.js';
 import { getExperiment, transition, type ExperimentRow } from '../store/experiments.js';
-import { cancelJobsOf } from '../store/jobs.js';
 import type { Context } from './context.js';
+import { stopJobsOf } from './enqueue.js';
 import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
 
@@ -24,8 +24,7 @@ export async function reject(
   const at = ctx.clock.now();
   immediate(ctx.db, () => {
     transition(ctx.db, { id, to: 'rejected', actor: options.actor ?? ctx.actor, reason, at });
-    // Work on it that is queued ends here; work that is running stops spending at its next heartbeat.
-    cancelJobsOf(ctx.db, { experimentId: id, at });
+    stopJobsOf(ctx, id);
   });
   followMarkers(ctx);
   return getExperiment(ctx.db, id);

@@ -161,6 +161,8 @@ function asRow(
     costUsd: result.costUsd,
     costSource: done?.costSource ?? null,
     durationMs: Math.round(result.durationMs),
+    responseIds: done?.responseIds ?? null,
+    modelMs: done?.modelMs ?? null,
     startedAt,
     finishedAt,
   };

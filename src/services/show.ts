@@ -6,6 +6,7 @@ import { openHoldout, type HoldoutOptions } from './holdout.js';
 import type { NextStep } from './nextStep.js';
 import { ownExperiment } from './ownExperiment.js';
 import { standing, type ExperimentView } from './status.js';
+import { freshView, verdictEvidence, type FreshView, type VerdictEvidence } from './verdictEvidence.js';
 
 /** How often one arm passed one scenario. */
 export interface ArmResult {
@@ -27,6 +28,10 @@ export interface ScenarioResultView {
 export interface ShowView extends ExperimentView {
   readonly diff: DiffView;
   readonly metadata: Pick<ExperimentRow, 'changedHunks' | 'addedLines' | 'removedLines' | 'sentenceDeltaCount'>;
+  /** What the verdict rests on; null without one, or without a run behind it. */
+  readonly evidence: VerdictEvidence | null;
+  /** The live window's fresh comparison: the effect on record. */
+  readonly fresh: FreshView | null;
   readonly results: readonly ScenarioResultView[];
   readonly provenance: {
     readonly proposer: string | null;
@@ -56,6 +61,8 @@ export async function show(ctx: Context, id: number, options: HoldoutOptions = {
     ...view,
     diff: diffView(experiment),
     metadata: { changedHunks, addedLines, removedLines, sentenceDeltaCount },
+    evidence: verdictEvidence(ctx, experiment),
+    fresh: freshView(ctx, experiment),
     results: resultViews(listScenarioResults(ctx.db, id), withHoldout),
     provenance: {
       proposer: experiment.proposerModel,

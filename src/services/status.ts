@@ -6,22 +6,26 @@ import { listJobs, type JobRow } from '../store/jobs.js';
 import { findProfile, type ProfileRow } from '../store/profiles.js';
 import { listScenarios } from '../store/scenarios.js';
 import { budgetLimits, spent, type Limits, type Spent } from './budget.js';
+import { calibrationBrief, type CalibrationBrief } from './calibrationView.js';
 import type { Context } from './context.js';
 import { errorBudgetView, type ErrorBudgetView } from './errorBudget.js';
 import { diffView, type DiffView } from './diffView.js';
 import { evidenceFingerprint } from './evidence.js';
+import { silentIfBefore } from './leaseTimes.js';
 import { idleStep, nextStep, phaseOf, type NextStep, type OpenJob, type Phase } from './nextStep.js';
 import { alarmsOf, type GuardrailReport } from './guardrails.js';
 import { targetStatus } from './targetStatus.js';
 import { watchedText } from './watch.js';
 import { windowGuardrails } from './windowGuardrails.js';
+import { windowRetry } from './windowRetry.js';
 import { verdictView, type VerdictView } from './verdictView.js';
 
 /** A job as every surface shows it. */
 export interface JobView {
   readonly id: number;
   readonly kind: JobRow['kind'];
-  readonly state: JobRow['state'];
+  /** `stopping`: it was told to stop. One whose executor has died is what the next executor will find. */
+  readonly state: JobRow['state'] | 'stopping';
   readonly experiment: number | null;
   readonly progress: JobRow['progress'];
   readonly error: JobRow['error'];
@@ -74,6 +78,8 @@ export interface StatusView {
   readonly budget: Limits | null;
   /** Null before the set-up. */
   readonly errorBudget: ErrorBudgetView | null;
+  /** The last calibration; null without any. */
+  readonly calibration: CalibrationBrief | null;
   readonly experiment: ExperimentView | null;
   readonly job: JobView | null;
   /** The last closed experiment. */
@@ -81,9 +87,26 @@ export interface StatusView {
   readonly next: NextStep;
 }
 
-export function jobView(job: JobRow): JobView {
-  const { id, kind, state, experimentId, progress, error, requestedBy, createdAt, finishedAt } = job;
-  return { id, kind, state, experiment: experimentId, progress, error, requestedBy, createdAt, finishedAt };
+export function jobView(job: JobRow, now: number): JobView {
+  const { id, kind, experimentId, progress, error, requestedBy, createdAt, finishedAt } = job;
+  return {
+    id,
+    kind,
+    state: stateNow(job, now),
+    experiment: experimentId,
+    progress,
+    error,
+    requestedBy,
+    createdAt,
+    finishedAt,
+  };
+}
+
+function stateNow({ state, cancelRequestedAt, leaseExpiresAt }: JobRow, now: number): JobView['state'] {
+  if (state !== 'running') return state;
+  const lease = leaseExpiresAt ?? 0;
+  if (cancelRequestedAt !== null) return lease <= silentIfBefore(now) ? 'cancelled' : 'stopping';
+  return lease <= now ? 'queued' : 'running';
 }
 
 /** Where a profile stands and what to do next. Reads only; quick enough for a chat. */
@@ -91,7 +114,9 @@ export async function status(ctx: Context): Promise<StatusView> {
   const profile = findProfile(ctx.db, ctx.profile.rootPath);
   if (profile === null) return notInitialised(ctx);
   const experiment = findInFlight(ctx.db, profile.id);
-  const jobs = listJobs(ctx.db, { profileId: profile.id, open: true });
+  const jobs = listJobs(ctx.db, { profileId: profile.id, open: true })
+    .map((job) => jobView(job, ctx.clock.now()))
+    .filter((job) => job.state !== 'cancelled');
   const suite = listScenarios(ctx.db, profile.id);
   const holdout = suite.filter((scenario) => scenario.split === 'holdout').length;
   const scenarios = { train: suite.length - holdout, holdout };
@@ -104,8 +129,9 @@ export async function status(ctx: Context): Promise<StatusView> {
     scenarios,
     budget: budgetLimits(ctx),
     errorBudget: await errorBudgetView(ctx),
+    calibration: await calibrationBrief(ctx),
     experiment: current?.view ?? null,
-    job: jobs[0] === undefined ? null : jobView(jobs.find((job) => job.state === 'running') ?? jobs[0]),
+    job: jobs.find((job) => job.state === 'running' || job.state === 'stopping') ?? jobs[0] ?? null,
     last: lastClosed(ctx, profile.id),
     next:
       current?.next ??
@@ -156,6 +182,7 @@ export async function standing(
     job: openJob(ctx, experiment),
     now: ctx.clock.now(),
     evidenceExpired: await evidenceExpired(ctx, experiment),
+    retry: experiment.state === 'live' ? windowRetry(ctx, experiment.id) : null,
   };
   const phase = phaseOf(facts);
   const { operation, sentenceNumber, before, after, file } = diffView(experiment);
@@ -228,6 +255,7 @@ function notInitialised(ctx: Context): StatusView {
     scenarios: { train: 0, holdout: 0 },
     budget: null,
     errorBudget: null,
+    calibration: null,
     experiment: null,
     job: null,
     last: null,

@@ -3,6 +3,7 @@ import { getJob, nextQueuedJob, runningJob } from '../store/jobs.js';
 import { findProfile, type ProfileRow } from '../store/profiles.js';
 import { PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
+import { clearSlots } from '../evaluation/orphans.js';
 import { enqueue } from './enqueue.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
 import { takeBackExpired } from './jobLease.js';
@@ -10,6 +11,7 @@ import { refreshMarkers } from './markers.js';
 import { reconcileOperations, type Reconciled } from './reconcile.js';
 import { commandFor } from './requireProfile.js';
 import { judgeWindow, refreshWindows, type WindowOutcome, type WindowStatus } from './window.js';
+import { retryText, windowRetry } from './windowRetry.js';
 import { runJobNow } from './work.js';
 
 /** What a wake-up found and did. */
@@ -67,6 +69,8 @@ async function look(
     const decidable = window.due !== null || window.fault !== null || window.conflict !== null;
     return decidable ? judgeWindow(ctx, id) : null;
   }
+  const retry = windowRetry(ctx, id);
+  if (retry !== null && retry.at > ctx.clock.now()) return retryText(retry, id);
   // Recorded either way: `work` runs what is recorded, whoever starts it.
   const jobId = enqueue(ctx, { kind: 'window', experimentId: id });
   const { state, error } = getJob(ctx.db, jobId);
@@ -85,10 +89,13 @@ async function look(
 
 /** Goes on with the oldest job whose executor died or never started; says so when it may not, null without any. */
 async function goOn(ctx: Context, profile: ProfileRow, runJob: typeof runJobNow): Promise<string | null> {
-  takeBackExpired(ctx, { profileId: profile.id, owner: PROCESS_OWNER });
+  // Whether or not the work may go on here, trials of an executor that is dead must not.
+  if (takeBackExpired(ctx, { profileId: profile.id, owner: PROCESS_OWNER })) {
+    clearSlots(ctx.paths.slotsDir, ctx.profile.home);
+  }
   if (runningJob(ctx.db, profile.id) !== null) return null;
   // The job of a window is looked after where its window is.
-  const job = nextQueuedJob(ctx.db, { profileId: profile.id, kinds: ['propose', 'evaluate', 'run'] });
+  const job = nextQueuedJob(ctx.db, { profileId: profile.id, kinds: ['propose', 'evaluate', 'run', 'calibrate'] });
   if (job === null) return null;
   const refusal = whyNotNow(ctx);
   if (refusal !== null) return `Job ${job.id} (${job.kind}) is queued. ${refusal}`;

@@ -14,6 +14,7 @@ const detailSchema = z.object({
   coverage: figure,
   look: figure,
   margin: figure,
+  evalRunId: figure,
 });
 
 export interface VerdictView {
@@ -32,6 +33,10 @@ export interface VerdictView {
   readonly stage: 'train' | 'holdout';
   /** What a deletion may cost, in (0, 1); null for an edit that has to help. */
   readonly margin: number | null;
+  /** Which look of the plan decided, from 1; 0 for the screen. */
+  readonly look: number | null;
+  /** The run that it was decided on. */
+  readonly evalRunId: number | null;
 }
 
 /** What the gate said, with its figures; null before there is a verdict. */
@@ -40,7 +45,7 @@ export function verdictView(
 ): VerdictView | null {
   if (experiment.verdict === null) return null;
   const stored = z.record(z.string(), z.unknown()).safeParse(experiment.verdictDetail);
-  const { p, alpha, effect, interval, groups, epochs, coverage, look, margin } = detailSchema.parse({
+  const { p, alpha, effect, interval, groups, epochs, coverage, look, margin, evalRunId } = detailSchema.parse({
     ...Object.fromEntries(Object.keys(detailSchema.shape).map((key) => [key, null])),
     ...(stored.success ? stored.data : {}),
   });
@@ -56,5 +61,7 @@ export function verdictView(
     coverage,
     stage: look === 0 ? 'train' : 'holdout',
     margin,
+    look,
+    evalRunId,
   };
 }

@@ -3,6 +3,7 @@ import { KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
 import { getExperiment } from '../store/experiments.js';
 import { getJob, nextQueuedJob, runningJob, type JobKind, type JobRow } from '../store/jobs.js';
 import { PROCESS_OWNER } from './budget.js';
+import { runCalibration } from './calibrate.js';
 import type { Context } from './context.js';
 import { evaluateExperiment } from './evaluate.js';
 import { followMarkers } from './followMarkers.js';
@@ -98,6 +99,7 @@ const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
     await judgeWindow(ctx, experimentOf(job), { fence });
   },
   run: runLoop,
+  calibrate: runCalibration,
 };
 
 function experimentOf(job: JobRow): number {

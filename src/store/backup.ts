@@ -13,11 +13,11 @@ export interface Copied {
 
 /**
  * Writes what the DB holds at this moment into a new file, mode 0600, while others go on reading and writing. The
- * file is there as a whole or not at all. A directory that is missing is made.
+ * file is there as a whole or not at all: it grows as `partial`, on the same file system. A directory that is missing
+ * is made.
  * @throws KarpathyError `bad_usage` when the file exists, `io`
  */
-export function copyDatabase(db: Db, path: string): Copied {
-  const partial = `${path}.partial`;
+export function copyDatabase(db: Db, path: string, partial = `${path}.partial`): Copied {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     rmSync(partial, { force: true });

@@ -82,7 +82,7 @@ export function openReservations(db: Db, of: { profileId: number; owner: string 
     .all(of) as LedgerRow[];
 }
 
-/** Sums of one experiment (or of the profile's spending outside any experiment, for null). */
+/** Sums of one experiment, or of the profile's last calibration for null: what is spent outside any experiment. */
 export interface LedgerSums {
   readonly settledTokens: number;
   /** Known prices only. */
@@ -105,7 +105,9 @@ export function ledgerSums(db: Db, of: { profileId: number; experimentId: number
          coalesce(sum(reserved_usd) FILTER (WHERE state = 'settled' AND settled_usd IS NULL), 0.0) AS unpricedUsd,
          coalesce(sum(reserved_tokens) FILTER (WHERE state = 'reserved'), 0) AS reservedTokens,
          coalesce(sum(reserved_usd) FILTER (WHERE state = 'reserved'), 0.0) AS reservedUsd
-       FROM cost_ledger WHERE profile_id = @profileId AND experiment_id IS @experimentId`,
+       FROM cost_ledger WHERE profile_id = @profileId AND experiment_id IS @experimentId
+         AND (@experimentId IS NOT NULL
+              OR id > (SELECT coalesce(max(ledger_from), 0) FROM calibrations WHERE profile_id = @profileId))`,
     )
     .get(of) as LedgerSums;
 }
@@ -131,4 +133,9 @@ export function listLedger(db: Db, of: { profileId: number; experimentId: number
       `SELECT ${COLUMNS} FROM cost_ledger WHERE profile_id = @profileId AND experiment_id IS @experimentId ORDER BY id`,
     )
     .all(of) as LedgerRow[];
+}
+
+/** The newest row of the whole ledger; 0 without any. */
+export function lastLedgerId(db: Db): number {
+  return db.prepare('SELECT coalesce(max(id), 0) FROM cost_ledger').pluck().get() as number;
 }

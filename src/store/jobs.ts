@@ -1,7 +1,8 @@
 import { KarpathyError } from '../errors.js';
 import type { Db } from './database.js';
 
-export type JobKind = 'propose' | 'evaluate' | 'window' | 'run';
+export const JOB_KINDS = ['propose', 'evaluate', 'window', 'run', 'calibrate'] as const;
+export type JobKind = (typeof JOB_KINDS)[number];
 export type JobState = 'queued' | 'running' | 'waiting' | 'finished' | 'failed' | 'cancelled';
 
 /** A row of long work. `payload`, `progress` and `error` are parsed JSON documents. */
@@ -117,7 +118,7 @@ export function runningJob(db: Db, profileId: number): JobRow | null {
 
 /** The oldest job that any executor may take: waiting ones need a person to ask again. */
 export function nextQueuedJob(db: Db, of: { profileId: number; kinds?: readonly JobKind[] }): JobRow | null {
-  const kinds = JSON.stringify(of.kinds ?? ['propose', 'evaluate', 'window', 'run']);
+  const kinds = JSON.stringify(of.kinds ?? JOB_KINDS);
   const raw = db
     .prepare(
       `${SELECT} WHERE profile_id = ? AND state = 'queued' AND kind IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 1`,
@@ -128,16 +129,21 @@ export function nextQueuedJob(db: Db, of: { profileId: number; kinds?: readonly 
 
 /**
  * Puts back the profile's running job if its lease has run out; its token grows, so that the old holder's writes
- * are refused from here on. Returns the holder that lost it.
+ * are refused from here on. One that was told to stop ends when its lease would run out by `silentIfBefore`. Returns
+ * the holder that lost it.
  */
-export function requeueExpired(db: Db, of: { profileId: number; now: number }): { owner: string | null } | null {
+export function requeueExpired(
+  db: Db,
+  of: { profileId: number; now: number; silentIfBefore: number },
+): { owner: string | null } | null {
   const row = db
     .prepare(
       `UPDATE jobs SET fencing_token = fencing_token + 1, lease_expires_at = NULL, finished_at =
            CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE @now END,
          state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
            WHEN pause_requested_at IS NOT NULL THEN 'waiting' ELSE 'queued' END
-       WHERE profile_id = @profileId AND state = 'running' AND coalesce(lease_expires_at, 0) <= @now
+       WHERE profile_id = @profileId AND state = 'running' AND coalesce(lease_expires_at, 0) <=
+         CASE WHEN cancel_requested_at IS NULL THEN @now ELSE @silentIfBefore END
        RETURNING lease_owner AS owner`,
     )
     .get(of) as { owner: string | null } | undefined;
@@ -257,24 +263,40 @@ export function endLease(
   mustHold(changes, lease);
 }
 
-/** A job that no one runs ends at once; a running one is asked to stop. Returns its state afterwards. */
-export function requestCancel(db: Db, job: { id: number; at: number }): JobState | null {
-  const row = db
+/**
+ * A job that no one runs ends at once, a running one is asked to stop. One whose lease would run out by
+ * `silentIfBefore` is taken for dead and ends at once, too: should its executor live, its next write is refused.
+ * Returns the job as it is then, null when it had ended before.
+ */
+export function requestCancel(db: Db, job: { id: number; at: number; silentIfBefore: number }): JobRow | null {
+  const changed = db
     .prepare(
       `UPDATE jobs SET cancel_requested_at = coalesce(cancel_requested_at, @at),
-         finished_at = CASE WHEN state = 'running' THEN finished_at ELSE @at END,
-         state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END
-       WHERE id = @id AND state IN ${OPEN} RETURNING state`,
+         finished_at = CASE WHEN runs THEN finished_at ELSE @at END,
+         lease_expires_at = CASE WHEN runs THEN lease_expires_at ELSE NULL END,
+         state = CASE WHEN runs THEN state ELSE 'cancelled' END
+       FROM (SELECT id AS jobId, state = 'running' AND coalesce(lease_expires_at, 0) > @silentIfBefore AS runs FROM jobs)
+       WHERE id = @id AND jobId = @id AND state IN ${OPEN}`,
     )
-    .get(job) as { state: JobState } | undefined;
-  return row?.state ?? null;
+    .run(job).changes;
+  return changed === 1 ? getJob(db, job.id) : null;
 }
 
-/** Ends the open jobs of an experiment that was decided meanwhile. */
-export function cancelJobsOf(db: Db, of: { experimentId: number; at: number }): void {
-  const open = db
+/** The open jobs of an experiment. */
+export function openJobsOf(db: Db, experimentId: number): number[] {
+  return db
     .prepare(`SELECT id FROM jobs WHERE experiment_id = ? AND state IN ${OPEN}`)
     .pluck()
-    .all(of.experimentId) as number[];
-  for (const id of open) requestCancel(db, { id, at: of.at });
+    .all(experimentId) as number[];
+}
+
+/** Jobs of an experiment and kind that have ended, newest first. */
+export function endedJobs(db: Db, of: { experimentId: number; kind: JobKind; limit: number }): JobRow[] {
+  const raws = db
+    .prepare(
+      `${SELECT} WHERE experiment_id = @experimentId AND kind = @kind AND finished_at IS NOT NULL
+       ORDER BY id DESC LIMIT @limit`,
+    )
+    .all(of) as RawJob[];
+  return raws.map(toRow);
 }

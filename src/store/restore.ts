@@ -149,10 +149,11 @@ function hasTable(db: Db, name: string): boolean {
 }
 
 /** Another connection reads what is committed, which the caller's lock keeps as it is. */
-function keep({ path, keepAs }: { path: string; keepAs: string }): void {
+function keep({ path, keepAs }: Files): void {
   const reader = new Database(path, { readonly: true });
   try {
-    copyDatabase(reader, keepAs);
+    // One name for all, so that the next restore removes what a killed one left.
+    copyDatabase(reader, keepAs, `${path}.keeping`);
   } finally {
     reader.close();
   }

@@ -157,7 +157,7 @@ export function snapshotsForPlan(db: Db, profileId: number): ScenarioSnapshot[] 
   return listScenarios(db, profileId).map(snapshotOf);
 }
 
-/** Trials of one scenario in all evaluations of its profile, infra left out. */
+/** Trials of one scenario in all evaluations of its profile that are over, infra left out. */
 export interface ScenarioHistory {
   readonly scenarioId: number;
   readonly passed: number;
@@ -168,8 +168,9 @@ export function scenarioHistory(db: Db, profileId: number): ScenarioHistory[] {
   return db
     .prepare<[number], ScenarioHistory>(
       `SELECT s.id AS scenarioId, SUM(t.outcome = 'pass') AS passed, SUM(t.outcome = 'fail') AS failed
-       FROM scenarios s JOIN trials t ON t.scenario_id = s.id
-       WHERE s.profile_id = ? AND s.deleted_at IS NULL AND t.outcome <> 'infra' GROUP BY s.id`,
+       FROM scenarios s JOIN trials t ON t.scenario_id = s.id JOIN eval_runs r ON r.id = t.eval_run_id
+       WHERE s.profile_id = ? AND s.deleted_at IS NULL AND t.outcome <> 'infra'
+         AND r.state IN ('finished', 'failed', 'cancelled') GROUP BY s.id`,
     )
     .all(profileId);
 }

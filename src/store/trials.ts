@@ -30,6 +30,10 @@ export interface NewTrial {
   readonly costUsd: number | null;
   readonly costSource: string | null;
   readonly durationMs: number;
+  /** Ids that the provider gave its responses; null = not known. */
+  readonly responseIds: readonly string[] | null;
+  /** Time within calls of the model; null = not measured. */
+  readonly modelMs: number | null;
   readonly startedAt: number;
   readonly finishedAt: number;
 }
@@ -41,6 +45,8 @@ export interface TrialRow {
   readonly arm: Arm;
   readonly epoch: number;
   readonly attempt: number;
+  /** Which of the pair's two runs came first. */
+  readonly position: 1 | 2;
   readonly outcome: TrialOutcomeKind;
   readonly infraReason: string | null;
   readonly judgeRationale: string | null;
@@ -55,13 +61,17 @@ export function insertTrial(db: Db, trial: NewTrial): number {
       .prepare(
         `INSERT INTO trials (eval_run_id, scenario_id, arm, epoch, attempt, slot, position, outcome, infra_reason,
            checks, tool_calls, response, judge_rationale, session_id, model, api_calls, input_tokens, output_tokens,
-           cached_input_tokens, total_tokens, cost_usd, cost_source, duration_ms, started_at, finished_at)
+           cached_input_tokens, total_tokens, cost_usd, cost_source, duration_ms, response_ids, model_ms, started_at, finished_at)
          VALUES (@evalRunId, @scenarioId, @arm, @epoch, @attempt, @slot, @position, @outcome, @infraReason,
            @checks, @toolCalls, @response, @judgeRationale, @sessionId, @model, @apiCalls, @inputTokens, @outputTokens,
-           @cachedInputTokens, @totalTokens, @costUsd, @costSource, @durationMs, @startedAt, @finishedAt)`,
+           @cachedInputTokens, @totalTokens, @costUsd, @costSource, @durationMs, @responseIds, @modelMs, @startedAt, @finishedAt)`,
       )
-      .run({ ...trial, checks: JSON.stringify(trial.checks), toolCalls: JSON.stringify(trial.toolCalls) })
-      .lastInsertRowid,
+      .run({
+        ...trial,
+        checks: JSON.stringify(trial.checks),
+        toolCalls: JSON.stringify(trial.toolCalls),
+        responseIds: trial.responseIds === null ? null : JSON.stringify(trial.responseIds),
+      }).lastInsertRowid,
   );
 }
 
@@ -69,11 +79,49 @@ export function insertTrial(db: Db, trial: NewTrial): number {
 export function listTrials(db: Db, evalRunId: number): TrialRow[] {
   return db
     .prepare<[number], TrialRow>(
-      `SELECT id, scenario_id AS scenarioId, arm, epoch, attempt, outcome, infra_reason AS infraReason,
+      `SELECT id, scenario_id AS scenarioId, arm, epoch, attempt, position, outcome, infra_reason AS infraReason,
          judge_rationale AS judgeRationale, total_tokens AS totalTokens, cost_usd AS costUsd, duration_ms AS durationMs
        FROM trials WHERE eval_run_id = ? ORDER BY id`,
     )
     .all(evalRunId);
+}
+
+/** What a trial said and did, to compare it with other answers to the same question. */
+export interface StoredAnswer {
+  readonly scenarioId: number;
+  /** Hash of the target's text that it ran under. */
+  readonly textSha256: string;
+  /** Of the agent, as the plan has it: JSON. */
+  readonly agentModel: string;
+  readonly response: string | null;
+  readonly toolCalls: readonly ToolCallRecord[];
+  readonly responseIds: readonly string[] | null;
+  readonly modelMs: number | null;
+}
+
+/** Every answer of the profile to these scenarios under these texts, in whatever run, oldest first; no faults. */
+export function listAnswers(
+  db: Db,
+  of: { profileId: number; scenarioIds: readonly number[]; texts: readonly string[] },
+): StoredAnswer[] {
+  const text = `CASE t.arm WHEN 'incumbent' THEN r.incumbent_sha256 ELSE r.candidate_sha256 END`;
+  type Raw = Omit<StoredAnswer, 'toolCalls' | 'responseIds'> & { toolCalls: string; responseIds: string | null };
+  const rows = db
+    .prepare<unknown[], Raw>(
+      `SELECT t.scenario_id AS scenarioId, ${text} AS textSha256, json_extract(r.plan, '$.agentModel') AS agentModel,
+         t.response, t.tool_calls AS toolCalls, t.response_ids AS responseIds, t.model_ms AS modelMs
+       FROM trials t JOIN eval_runs r ON r.id = t.eval_run_id
+       WHERE r.profile_id = @profileId AND t.outcome <> 'infra'
+         AND t.scenario_id IN (SELECT value FROM json_each(@scenarioIds))
+         AND ${text} IN (SELECT value FROM json_each(@texts))
+       ORDER BY t.started_at, t.id`,
+    )
+    .all({ ...of, scenarioIds: JSON.stringify(of.scenarioIds), texts: JSON.stringify(of.texts) });
+  return rows.map((row) => ({
+    ...row,
+    toolCalls: JSON.parse(row.toolCalls) as ToolCallRecord[],
+    responseIds: row.responseIds === null ? null : (JSON.parse(row.responseIds) as string[]),
+  }));
 }
 
 /** A failed train trial of the incumbent: what the proposer learns from. */

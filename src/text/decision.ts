@@ -2,9 +2,9 @@ import type { Limits } from '../services/budget.js';
 import type { ShowView } from '../services/show.js';
 import { wordsText } from './diff.js';
 import { count, usd } from './figures.js';
-import { field, wrap, type Look } from './look.js';
+import { field, type Look } from './look.js';
 import { costLine } from './status.js';
-import { verdictParagraph } from './verdict.js';
+import { verdictText } from './verdict.js';
 
 /** What stands in front of a person who decides: the change, the evidence, what it has cost and may still cost. */
 export function decisionText(
@@ -14,12 +14,14 @@ export function decisionText(
 ): string {
   const { bold, dim } = look.colors;
   const verdict =
-    view.verdict === null ? 'There is no verdict: the change was not tested.' : verdictParagraph(view.verdict);
+    view.verdict === null
+      ? 'There is no verdict: the change was not tested.'
+      : verdictText(look, view.verdict, view.evidence);
   return [
     bold(`Experiment ${view.id}`),
     wordsText(look, view.diff.words),
     dim(view.diff.unified.trimEnd()),
-    `${bold('Evidence')}\n${wrap(verdict, { width: look.width })}`,
+    `${bold('Evidence')}\n${verdict}`,
     [
       field(look, 'so far', costLine(view, options.budget)),
       field(look, 'still', `at most ${remainingText(options.remaining)}`),

@@ -6,6 +6,15 @@ export function usd(value: number | null): string {
   return value < 0.01 ? `$${value.toPrecision(2)}` : `$${value.toFixed(2)}`;
 }
 
+/** `240 trials, 1,200,000 tokens, $0.40`. */
+export function costText(cost: {
+  readonly trials: number;
+  readonly tokens: number;
+  readonly usd: number | null;
+}): string {
+  return `${plural(cost.trials, 'trial')}, ${count(cost.tokens)} tokens, ${usd(cost.usd)}`;
+}
+
 export function count(value: number | null): string {
   return value === null ? 'unknown' : value.toLocaleString('en-US');
 }

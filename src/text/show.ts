@@ -1,21 +1,20 @@
 import { difference, type ArmResult, type ScenarioResultView, type ShowView } from '../services/show.js';
 import { wordsText } from './diff.js';
 import { plural, points } from './figures.js';
+import { freshText } from './fresh.js';
 import { guardrailTable } from './guardrails.js';
-import { field, wrap, type Look } from './look.js';
+import { field, type Look } from './look.js';
 import { nextText } from './next.js';
 import { experimentLines, type ExperimentLook } from './status.js';
 import { table } from './table.js';
-import { verdictParagraph } from './verdict.js';
+import { verdictText } from './verdict.js';
 
 export function showText(look: Look, view: ShowView, options: ExperimentLook): string {
   const { bold } = look.colors;
   const parts = [experimentLines(look, view, options).join('\n')];
   if (view.rationale !== null && view.rationale !== '') parts.push(field(look, 'why', view.rationale));
   if (view.diff.words.length > 0) parts.push(`${bold('Change, by words')}\n${wordsText(look, view.diff.words)}`);
-  if (view.verdict !== null) {
-    parts.push(`${bold('Verdict, in plain words')}\n${wrap(verdictParagraph(view.verdict), { width: look.width })}`);
-  }
+  parts.push(...evidenceParts(look, view));
   if (view.results.length > 0) parts.push(`${bold('Scenarios')}\n${resultsText(look, view.results)}`);
   const guardrails = view.window?.guardrails ?? null;
   if (guardrails !== null && guardrails.sessionsAfter > 0 && look.form === 'terminal') {
@@ -26,6 +25,17 @@ export function showText(look: Look, view: ShowView, options: ExperimentLook): s
   const commands = view.next.commands.filter((words) => words !== `show ${view.id}`);
   parts.push(nextText(look, { ...view.next, commands }));
   return parts.filter((part) => part !== '').join('\n\n');
+}
+
+/** Verdict and fresh comparison, each under its title. */
+export function evidenceParts(look: Look, view: Pick<ShowView, 'verdict' | 'evidence' | 'fresh'>): string[] {
+  const { bold } = look.colors;
+  return [
+    ...(view.verdict === null
+      ? []
+      : [`${bold('Verdict, in plain words')}\n${verdictText(look, view.verdict, view.evidence)}`]),
+    ...(view.fresh === null ? [] : [`${bold('Fresh trials, the record')}\n${freshText(look, view.fresh)}`]),
+  ];
 }
 
 function armText(arm: ArmResult | null): string {

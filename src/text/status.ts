@@ -1,6 +1,7 @@
 import { HUMAN_PROPOSER } from '../domain/experiment.js';
 import type { ErrorBudgetView } from '../services/errorBudget.js';
 import type { ExperimentView, JobView, StatusView } from '../services/status.js';
+import { calibrationLine } from './calibration.js';
 import { beforeAfter, whatItDoes } from './diff.js';
 import { count, duration, plural, shorten, timestamp, usd } from './figures.js';
 import { guardrailLine } from './guardrails.js';
@@ -18,6 +19,7 @@ export function statusText(look: Look, view: StatusView, now: number): string {
       : [field(look, 'paused', look.colors.yellow(`since ${timestamp(view.paused.at)}${reason(view.paused.reason)}`))]),
     field(look, 'scenarios', `${view.scenarios.train} train, ${view.scenarios.holdout} holdout`),
     ...(view.errorBudget === null ? [] : errorBudgetLines(look, view.errorBudget)),
+    ...(view.calibration === null ? [] : [field(look, 'calibrated', calibrationLine(look, view.calibration, now))]),
   ];
   if (view.experiment === null) {
     lines.push(field(look, 'in flight', 'nothing'));

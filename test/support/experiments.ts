@@ -8,10 +8,13 @@ import { createExperiment, recordVerdict, recordWindow, type EditRecord } from '
 import type { VerdictKind } from '../../src/domain/experiment.js';
 import type { TestContext } from './context.js';
 
+/** The part of a fixture that experiments need; a process without a test runner can have it, too. */
+export type Bench = Pick<TestContext, 'ctx' | 'db' | 'profileId' | 'target'>;
+
 export const NEW_SENTENCE = 'Give the reason first.';
 
 /** An edit that puts a line at the end of the target, as it is on disk now. */
-export function appendedLine(fixture: TestContext, sentence = NEW_SENTENCE): EditRecord {
+export function appendedLine(fixture: Bench, sentence = NEW_SENTENCE): EditRecord {
   const base = readFileSync(fixture.target);
   const candidate = Buffer.concat([base, Buffer.from(`${sentence}\n`)]);
   return {
@@ -38,7 +41,7 @@ export function appendedLine(fixture: TestContext, sentence = NEW_SENTENCE): Edi
 }
 
 /** A proposed experiment with its edit; returns its id. */
-export function proposed(fixture: TestContext, edit: EditRecord = appendedLine(fixture)): number {
+export function proposed(fixture: Bench, edit: EditRecord = appendedLine(fixture)): number {
   const { ctx, profileId } = fixture;
   return createExperiment(ctx.db, {
     profileId,
@@ -53,7 +56,7 @@ export function proposed(fixture: TestContext, edit: EditRecord = appendedLine(f
 }
 
 /** A proposed experiment with a verdict on today's evidence. */
-export async function judged(fixture: TestContext, verdict: VerdictKind = 'keep', edit?: EditRecord): Promise<number> {
+export async function judged(fixture: Bench, verdict: VerdictKind = 'keep', edit?: EditRecord): Promise<number> {
   const id = proposed(fixture, edit);
   const { sha256: evidence } = await evidenceFingerprint(fixture.ctx);
   recordVerdict(fixture.db, id, {
@@ -62,13 +65,13 @@ export async function judged(fixture: TestContext, verdict: VerdictKind = 'keep'
     detail: { p: 0.01 },
     offlineScore: 0.8,
     evidenceFingerprint: evidence,
-    at: fixture.clock.now(),
+    at: fixture.ctx.clock.now(),
   });
   return id;
 }
 
 export async function approved(
-  fixture: TestContext,
+  fixture: Bench,
   options: { autoRevert?: boolean; edit?: EditRecord } = {},
 ): Promise<number> {
   const id = await judged(fixture, 'keep', options.edit);
@@ -76,22 +79,16 @@ export async function approved(
   return id;
 }
 
-export async function live(
-  fixture: TestContext,
-  options: { autoRevert?: boolean; edit?: EditRecord } = {},
-): Promise<number> {
+export async function live(fixture: Bench, options: { autoRevert?: boolean; edit?: EditRecord } = {}): Promise<number> {
   const id = await approved(fixture, options);
   await applyExperiment(fixture.ctx, id);
   return id;
 }
 
 /** A live experiment that has seen all the sessions its window wants. */
-export async function liveWithFullWindow(
-  fixture: TestContext,
-  options: { autoRevert?: boolean } = {},
-): Promise<number> {
+export async function liveWithFullWindow(fixture: Bench, options: { autoRevert?: boolean } = {}): Promise<number> {
   const id = await live(fixture, options);
-  recordWindow(fixture.db, id, { sessionsObserved: 10, at: fixture.clock.now() });
+  recordWindow(fixture.db, id, { sessionsObserved: 10, at: fixture.ctx.clock.now() });
   return id;
 }
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { backup } from '../../services/backup.js';
 import { field } from '../../text/look.js';
 import { command } from '../command.js';

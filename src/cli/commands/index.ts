@@ -21,6 +21,7 @@ const LOADERS: Readonly<Record<string, () => Promise<CommandSpec[]>>> = {
   preflight: async () => [(await import('./preflight.js')).preflightCommand],
   propose: async () => [(await import('./propose.js')).proposeCommand],
   evaluate: async () => [(await import('./evaluate.js')).evaluateCommand],
+  calibrate: async () => [(await import('./calibrate.js')).calibrateCommand],
   verify: async () => [(await import('./verify.js')).verifyCommand],
   status: async () => [(await import('./status.js')).statusCommand],
   show: async () => [(await import('./show.js')).showCommand],

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { restore } from '../../services/backup.js';
 import { field } from '../../text/look.js';
 import { agree } from '../agree.js';

@@ -5,7 +5,7 @@ import { evaluateExperiment } from '#src/services/evaluate.js';
 import { getExperiment, history } from '#src/store/experiments.js';
 import { listConsultations } from '#src/store/holdoutConsultations.js';
 import { listScenarioResults } from '#src/store/scenarioResults.js';
-import { completed, count, evaluation, infra, isArm } from './fixture.js';
+import { completed, count, evaluation, infra, isArm, type Evaluation } from './fixture.js';
 
 const TRIALS = 'SELECT COUNT(*) FROM trials';
 
@@ -35,6 +35,43 @@ describe('evaluating an edit on the holdout', () => {
     expect(history(test.db, test.experimentId).at(-1)).toMatchObject({ toState: 'rejected', actor: 'gate' });
     // Four of six epochs were not paid for.
     expect(test.ran).toHaveLength(56);
+  });
+
+  it('starts no trial after the look that decides', async () => {
+    // Kept at the first look; the plan has four.
+    const test = evaluation({ holdout: 24, outcome: isArm('candidate') });
+    expect(await evaluateExperiment(test.ctx, test.experimentId)).toMatchObject({
+      verdict: 'keep',
+      look: 1,
+      epochs: 1,
+    });
+    expect(new Set(test.ran.map((spec) => spec.epoch))).toEqual(new Set([1]));
+    expect(test.ran).toHaveLength(48);
+  });
+
+  it('fixes the plan before the first trial, and goes on with it when suite and settings are others', async () => {
+    let broken = true;
+    const plans: unknown[] = [];
+    const read = (test: Evaluation) => test.db.prepare('SELECT id, plan, plan_sha256 FROM eval_runs').all();
+    const test = evaluation({
+      holdout: 24,
+      config: { budget: { tokens: 1e9 }, runner: { concurrency: 1 } },
+      outcome: (spec, call) => {
+        if (call === 1) plans.push(read(test));
+        if (broken && call > 30) throw new Error('power cut');
+        return spec.arm === 'candidate';
+      },
+    });
+    await expect(evaluateExperiment(test.ctx, test.experimentId)).rejects.toThrow('power cut');
+    broken = false;
+    test.db.prepare("UPDATE scenarios SET deleted_at = 1 WHERE name = 'holdout-24'").run();
+    const { config } = test.ctx.config;
+    const changed = { ...config, gate: { ...config.gate, alpha: 0.5, epochs: 3 } };
+    const ctx = { ...test.ctx, config: { ...test.ctx.config, config: changed } };
+    expect(await evaluateExperiment(ctx, test.experimentId)).toMatchObject({ verdict: 'keep', groups: 24 });
+    expect(plans).toEqual([read(test)]);
+    // No pair was paid for twice: 24 scenarios under two texts, and the trial that broke off.
+    expect(test.ran).toHaveLength(49);
   });
 
   it('writes consultation and error budget before the first trial, and spends them although the run breaks off', async () => {

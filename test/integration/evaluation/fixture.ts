@@ -93,7 +93,8 @@ export function evaluation(options: EvaluationOptions): Evaluation {
           await Promise.resolve();
           signal.throwIfAborted();
           const result = options.outcome(spec, call);
-          return typeof result === 'boolean' ? completed(result ? 'yes' : 'no') : result;
+          // No two answers in the same words, as of a model that is asked each time.
+          return typeof result === 'boolean' ? completed(`${result ? 'yes' : 'no'} (${call})`) : result;
         },
         close: async () => void (closed += 1),
       }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { estimateEvaluation, runLiveComparison, runTrainBaseline } from '#src/services/evaluate.js';
+import { estimateEvaluation, evaluateExperiment, runLiveComparison, runTrainBaseline } from '#src/services/evaluate.js';
 import { evidenceFingerprint } from '#src/services/evidence.js';
+import { freshView } from '#src/services/verdictEvidence.js';
 import { sha256 } from '#src/ratchet/digest.js';
 import { getExperiment, transition } from '#src/store/experiments.js';
 import { insertScenario } from '#src/store/scenarios.js';
@@ -18,7 +19,9 @@ describe('the train baseline', () => {
       ['train-2', 'incumbent'],
     ]);
     const failing = failingTrainTrials(test.db, test.profileId, sha256(Buffer.from(DEFAULT_SOUL)), 10);
-    expect(failing).toMatchObject([{ scenarioName: 'train-2', response: 'no', checks: [{ passed: false }] }]);
+    expect(failing).toMatchObject([
+      { scenarioName: 'train-2', response: expect.stringMatching(/^no/) as string, checks: [{ passed: false }] },
+    ]);
 
     const spec = { input: 'New?', checks: [{ must_contain: 'yes' }] };
     const row = { profileId: test.profileId, name: 'train-3', split: 'train' as const, group: 'g', spec };
@@ -62,6 +65,43 @@ describe('the live comparison', () => {
     const test = evaluation({ outcome: isArm('incumbent') });
     live(test);
     expect(await runLiveComparison(test.ctx, test.experimentId)).toMatchObject({ verdict: 'revert', effect: -1 });
+  });
+
+  it('asks what was added since the keep first, and no more than 60 groups', async () => {
+    const test = evaluation({
+      outcome: isArm('candidate'),
+      holdout: 58,
+      config: { budget: { tokens: 1e9 }, gate: { epochs: 1 }, live: { epochs: 1 }, runner: { concurrency: 1 } },
+    });
+    await evaluateExperiment(test.ctx, test.experimentId);
+    for (const name of ['new-1', 'new-2', 'new-3', 'new-4', 'new-5']) {
+      const spec = { input: `Question ${name}?`, checks: [{ must_contain: 'yes' }] };
+      const row = { profileId: test.profileId, name, split: 'holdout' as const, group: name, spec };
+      insertScenario(test.db, { ...row, realToolsConfirmedBy: null, at: test.clock.now() });
+    }
+    live(test);
+    const tested = test.ran.length;
+    expect(await runLiveComparison(test.ctx, test.experimentId)).toMatchObject({ verdict: 'verified', groups: 60 });
+    const asked = [...new Set(test.ran.slice(tested).map(({ scenario }) => scenario.name))];
+    expect(asked).toHaveLength(60);
+    expect(asked.slice(0, 6)).toEqual(['new-1', 'new-2', 'new-3', 'new-4', 'new-5', 'holdout-1']);
+    expect(freshView(test.ctx, getExperiment(test.db, test.experimentId))).toMatchObject({
+      newGroups: 5,
+      effect: 1,
+      extended: false,
+      interval: [1, 1],
+      cost: { trials: 120, tokens: 120_000 },
+    });
+  });
+
+  it('asks the same again when it is extended, whatever became of the suite, and has no interval then', async () => {
+    const test = evaluation({ outcome: () => true });
+    live(test);
+    await runLiveComparison(test.ctx, test.experimentId);
+    test.db.prepare("UPDATE scenarios SET deleted_at = 1 WHERE name = 'holdout-1'").run();
+    const first = test.ran.length;
+    expect(await runLiveComparison(test.ctx, test.experimentId)).toMatchObject({ verdict: 'revert', interval: null });
+    expect(test.ran).toHaveLength(2 * first);
   });
 
   it('is run afresh when the window was opened again', async () => {

@@ -291,10 +291,10 @@ describe('work on an experiment', () => {
 });
 
 describe('judging', () => {
-  it('is refused for what is not live', async () => {
+  it('is refused for what is neither live nor verified', async () => {
     const id = await applied();
     sessions(TARGET);
-    await judgeWindow(fixture.ctx, id, trials(said('verified')));
+    await revertExperiment(fixture.ctx, id, { reason: 'not wanted' });
     const again = await judgeWindow(fixture.ctx, id, noTrials()).catch((error: unknown) => error);
     expect(isKarpathyError(again) && again.code).toBe('wrong_state');
   });

@@ -42,7 +42,7 @@ describe('refreshMarkers', () => {
     });
     refreshMarkers(fixture.ctx);
     expect(markers(fixture).live).toBe(true);
-    requestCancel(fixture.db, { id: job, at: TEST_EPOCH });
+    requestCancel(fixture.db, { id: job, at: TEST_EPOCH, silentIfBefore: TEST_EPOCH });
     refreshMarkers(fixture.ctx);
     expect(markers(fixture).live).toBe(false);
   });

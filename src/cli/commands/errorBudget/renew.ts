@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorBudgetView } from '../../../services/errorBudget.js';
 import { evidenceFingerprint } from '../../../services/evidence.js';
 import { renewErrorBudget, requireRenewable } from '../../../services/evidenceEpochs.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorBudgetView } from '../../../services/errorBudget.js';
 import { errorBudgetText } from '../../../text/errorBudget.js';
 import { command } from '../../command.js';

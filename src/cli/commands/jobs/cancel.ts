@@ -12,7 +12,7 @@ export const jobsCancelCommand = command({
   examples: ['jobs cancel 3'],
   input: z.object({ job: wholeNumber }),
   async run({ ctx }, { job }) {
-    const after = jobView(cancelJob(ctx, job));
+    const after = jobView(cancelJob(ctx, job), ctx.clock.now());
     const text =
       after.state === 'cancelled'
         ? `Job ${job} is cancelled.`
