@@ -94,6 +94,14 @@ export interface LaidHome {
   readonly laid: Laid;
 }
 
+/** Removes all slots of the profile; only who holds them may do that. */
+export function wipeSlots({ slotsDir, profileHome }: Pick<SlotSource, 'slotsDir' | 'profileHome'>): void {
+  for (const name of readdirSync(slotsDir)) {
+    if (!name.startsWith(`${slotKey(profileHome)}-`)) continue;
+    rmSync(join(slotsDir, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
 /** Lays a slot for one trial: the template, and what this trial adds to it. Nothing of an earlier trial is left. */
 export function laySlot(
   { source, template }: { source: SlotSource; template: SlotTemplate },

@@ -6,7 +6,7 @@ import { readGuardRecord } from './guardRecord.js';
 import { textOf, type HermesProcess, type LaidSlot } from './hermesProcess.js';
 import type { ContainerSettings } from './container/containedProcess.js';
 import { askHostFacts, type HostFacts } from './hostFacts.js';
-import { laySlot, slotPaths, type SlotSource, type SlotTrial } from './slot.js';
+import { laySlot, wipeSlots, type SlotSource, type SlotTrial } from './slot.js';
 import { readSlotConfig } from './slotConfig.js';
 import { holdSlots, type SlotHold } from './slotHold.js';
 import { frozenDir, slotTemplate, type Laid, type SlotTemplate } from './slotTemplate.js';
@@ -57,6 +57,7 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
     const facts = await askHostFacts(provider, { ...ask, env: baseEnv(options, options.profileHome) });
     const source = slotSource(options, facts);
     const hold = holdSlots(source);
+    wipeSlots(source); // what a worker that was killed has left
     return { source, hold, template: slotTemplate(source) };
   };
   const lay = ({ source, template, hold }: Prepared, spec: TrialSpec): LaidSlot => {
@@ -98,9 +99,8 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
       await host.close();
       const ready = await prepared?.catch(() => null);
       if (ready == null || !ready.hold.held()) return;
-      const roots = [...laidSlots.keys()].map((slot) => slotPaths(options, slot).root);
-      if (outcome === 'finished') roots.push(frozenDir(options));
-      for (const root of roots) rmSync(root, { recursive: true, force: true, maxRetries: 3 });
+      wipeSlots(options);
+      if (outcome === 'finished') rmSync(frozenDir(options), { recursive: true, force: true });
       ready.hold.release();
       laidSlots.clear();
       prepared = null;

@@ -1,7 +1,7 @@
 import type { Arm } from '../domain/experiment.js';
 import { described } from './scenarioNames.js';
 import { describeModel } from '../domain/models.js';
-import { KarpathyError } from '../errors.js';
+import { isKarpathyError, KarpathyError } from '../errors.js';
 import { createJudge, provokeJudge, refuseSameModel, type Judge, type ProposerIdentity } from '../evaluation/judge.js';
 import { markOutages, refuseOutage } from '../evaluation/outage.js';
 import { completePairs, countInfra } from '../evaluation/pairs.js';
@@ -15,6 +15,7 @@ import { listTrials, type TrialRow } from '../store/trials.js';
 import type { TrialRunner } from '../ports.js';
 import type { Context } from './context.js';
 import { evalProgress } from './evalProgress.js';
+import { dropDeadFrozen } from './frozenRuns.js';
 import { chargeJudge } from './trialBudget.js';
 import { runTrial } from './runTrial.js';
 import { yieldToTurns } from './yieldToTurns.js';
@@ -53,6 +54,7 @@ export async function withEvalSession<T>(
 ): Promise<T> {
   const row = getEvalRun(ctx.db, options.evalRunId);
   const plan = restorePlan(row);
+  dropDeadFrozen(ctx);
   const runner = await ctx.makeRunner({
     evalRunId: row.id,
     profileHome: ctx.profile.home,
@@ -67,11 +69,20 @@ export async function withEvalSession<T>(
     return result;
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
-    endEvalRun(ctx.db, row.id, { state: 'interrupted', at: ctx.clock.now(), failure });
+    ifOurs(ctx, options, () => endEvalRun(ctx.db, row.id, { state: 'interrupted', at: ctx.clock.now(), failure }));
     throw error;
   } finally {
     await runner.close(outcome);
-    recordRunner(ctx.db, row.id, { name: runner.name, fellBack: runner.fellBack ?? null });
+    ifOurs(ctx, options, () => recordRunner(ctx.db, row.id, { name: runner.name, fellBack: runner.fellBack ?? null }));
+  }
+}
+
+/** Leaves what is to be said about the run to the process that has taken its job over, if one has. */
+function ifOurs(ctx: Context, options: SessionOptions, write: () => void): void {
+  try {
+    guarded(ctx, options, write);
+  } catch (error) {
+    if (!isKarpathyError(error) || error.code !== 'busy') throw error;
   }
 }
 

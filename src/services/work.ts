@@ -6,6 +6,7 @@ import { PROCESS_OWNER } from './budget.js';
 import { runCalibration } from './calibrate.js';
 import type { Context } from './context.js';
 import { evaluateExperiment } from './evaluate.js';
+import { dropDeadFrozen } from './frozenRuns.js';
 import { followMarkers } from './followMarkers.js';
 import { runLeased, takeBackExpired, type JobHandler, type LeaseOptions } from './jobLease.js';
 import { measureIncumbent } from './measureIncumbent.js';
@@ -73,6 +74,7 @@ export async function runJobNow(ctx: Context, jobId: number, options: LeaseOptio
     return await runLeased(ctx, jobId, { ...options, handler: HANDLERS[kind] });
   } finally {
     followMarkers(ctx);
+    dropDeadFrozen(ctx);
   }
 }
 

@@ -66,9 +66,13 @@ export function insertEvalRun(db: Db, run: NewEvalRun): number {
   );
 }
 
+export function findEvalRun(db: Db, id: number): EvalRunRow | null {
+  return db.prepare<[number], EvalRunRow>(`SELECT ${COLUMNS} FROM eval_runs WHERE id = ?`).get(id) ?? null;
+}
+
 export function getEvalRun(db: Db, id: number): EvalRunRow {
-  const row = db.prepare<[number], EvalRunRow>(`SELECT ${COLUMNS} FROM eval_runs WHERE id = ?`).get(id);
-  if (row === undefined) throw new RangeError(`there is no eval run ${id}`);
+  const row = findEvalRun(db, id);
+  if (row === null) throw new RangeError(`there is no eval run ${id}`);
   return row;
 }
 
