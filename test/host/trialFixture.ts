@@ -66,6 +66,8 @@ export interface BenchOptions {
   readonly log?: Logger;
   readonly platform?: NodeJS.Platform;
   readonly containers?: ContainerSettings;
+  /** A program with arguments that runs the rest of its arguments: what starts every Hermes. */
+  readonly through?: readonly string[];
   /** Where host/ lies; default: this project. */
   readonly pluginDir?: string;
   /** Where profile and slots lie; default: a directory of its own. */
@@ -90,7 +92,7 @@ export function trialBench(options: BenchOptions): TrialBench {
   const auditLog = join(auditDir, 'log');
   writeFileSync(auditLog, '');
   const slotsDir = join(root, 'slots');
-  const audited = ['/usr/bin/env', `PYTHONPATH=${auditDir}`, `TRIAL_AUDIT_LOG=${auditLog}`];
+  const audited = [...(options.through ?? []), '/usr/bin/env', `PYTHONPATH=${auditDir}`, `TRIAL_AUDIT_LOG=${auditLog}`];
   // The warm runner starts the interpreter, the cold one the program.
   const python = join(auditDir, 'python');
   writeFileSync(python, `#!/bin/sh\nexec ${audited.join(' ')} ${install.python} "$@"\n`);
