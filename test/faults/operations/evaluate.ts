@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Arm } from '#src/domain/experiment.js';
 import type { TrialResult, TrialSpec } from '#src/ports.js';
 import type { Context } from '#src/services/context.js';
@@ -19,7 +22,8 @@ function answer(spec: TrialSpec): TrialResult {
   const passes = passesAlways(spec.arm);
   return {
     kind: 'completed',
-    response: passes ? 'yes' : 'no',
+    // No two answers in the same words, as of a model that is asked each time.
+    response: `${passes ? 'yes' : 'no'} ${randomUUID()}`,
     toolCalls: [],
     questionsAsked: 0,
     files: new Map(),
@@ -45,8 +49,8 @@ const makeRunner: Context['makeRunner'] = () => ({
 /** A job with its lease, its trials, verdict and error budget. The next executor goes on from the finished trials. */
 export const evaluateOperation: Operation = {
   name: 'evaluate',
-  build: (root) =>
-    buildRoot(root, (bench) => {
+  build: async (root) => {
+    await buildRoot(root, (bench) => {
       const { ctx, profileId } = bench;
       for (let index = 0; index < HOLDOUT; index++) {
         const name = `holdout-${index}`;
@@ -56,13 +60,26 @@ export const evaluateOperation: Operation = {
         });
       }
       enqueue(ctx, { kind: 'evaluate', experimentId: proposed(bench) });
-    }),
-  run: (root) => withContext(root, async (ctx) => void (await work(ctx)), { context: { makeRunner } }),
+    });
+    // A small suite keeps a run short; its power is not what is tested here.
+    writeFileSync(join(root, 'config.yaml'), 'plugins: {karpathy_self_improve: {gate: {min_power: 0}}}\n');
+  },
+  run: (root) =>
+    withContext(
+      root,
+      async (ctx) => {
+        const { ran } = await work(ctx);
+        for (const { error } of ran) assert.equal(error, null);
+      },
+      { context: { makeRunner } },
+    ),
   check: (root) =>
     withContext(
       root,
       async (ctx) => {
-        await work(ctx);
+        const { ran } = await work(ctx);
+        const broken = ran.filter((job) => job.error !== null);
+        assert.deepEqual(broken, [], 'the job does not fail');
         checkInvariants(root, ctx.db);
         const [{ id } = { id: 0 }] = listExperiments(ctx.db);
         checkAgreement(root, id, ctx.db);
