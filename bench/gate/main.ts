@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CELLS } from './cells.js';
+import { decisionTime } from './decisionTime.js';
 import { runAll } from './pool.js';
 import { reportOf } from './report.js';
 import type { Task } from './task.js';
@@ -32,7 +33,7 @@ const results = await runAll(tasks, (done) => {
 });
 if (process.stderr.isTTY) process.stderr.write('\n');
 const { text, missed } = reportOf(results, { draws, tolerance: values.quick ? QUICK_TOLERANCE : 0 });
-process.stdout.write(`${text}\n`);
+process.stdout.write(`${text}\n${decisionTime()}\n`);
 if (!values.quick) writeFileSync(fileURLToPath(new URL('../../docs/gate-numbers.md', import.meta.url)), text);
 process.stderr.write(`${tasks.length} tasks in ${Math.round((Date.now() - started) / 1000)} s\n`);
 if (missed.length > 0) {

@@ -4,6 +4,7 @@ import { screenSteps } from '../gate/screen.js';
 import { VETO_PAIRS } from '../gate/veto.js';
 import { KarpathyError } from '../errors.js';
 import { budgetLimits, remaining, type Limits } from './budget.js';
+import { calibrationBrief, type CalibrationBrief } from './calibrationView.js';
 import type { Context } from './context.js';
 import { costLevers, type CostLever } from './costLevers.js';
 import { shareOf } from './errorBudget.js';
@@ -43,6 +44,8 @@ export interface Preflight {
   /** Of the edit it is about. */
   readonly budget: { readonly limits: Limits; readonly left: Limits; readonly covers: Coverage };
   readonly levers: readonly CostLever[];
+  /** The last calibration; null without any. */
+  readonly calibration: CalibrationBrief | null;
   /** What differs between a trial and the live agent, in words. */
   readonly differences: readonly string[];
 }
@@ -79,6 +82,7 @@ export async function preflight(ctx: Context, options: PreflightOptions = {}): P
     cost,
     budget: budgetFor(ctx, { cost, experimentId: options.experimentId ?? null }),
     levers: costLevers(ctx, { cost }),
+    calibration: await calibrationBrief(ctx),
     differences: evidence.detail.notes,
   };
 }

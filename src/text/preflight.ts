@@ -2,15 +2,20 @@ import type { CostLever } from '../services/costLevers.js';
 import type { Cost } from '../services/estimateEvaluation.js';
 import type { PowerView } from '../services/power.js';
 import type { Preflight, ShortPreflight } from '../services/preflight.js';
+import { calibrationLine } from './calibration.js';
 import { count, duration, percent, plural, usd } from './figures.js';
 import { field, wrap, type Look } from './look.js';
 import { table } from './table.js';
 
 /** Everything about an evaluation that is known before it: what it could find, what it would take, what differs. */
-export function preflightText(look: Look, view: Preflight): string {
+export function preflightText(look: Look, view: Preflight, now: number): string {
   const { bold } = look.colors;
   return [
-    [suiteLine(look, view), ...powerLines(look, view.power)].join('\n'),
+    [
+      suiteLine(look, view),
+      ...powerLines(look, view.power),
+      field(look, 'calibrated', calibrationLine(look, view.calibration, now)),
+    ].join('\n'),
     `${bold('What it would take')}\n${costTable(look, view)}`,
     [field(look, 'rests on', view.cost.basis), field(look, 'budget', budgetLine(view))].join('\n'),
     `${bold('What makes it cheaper')}\n${view.levers.map((lever) => leverLine(look, lever)).join('\n')}`,

@@ -31,7 +31,7 @@ export const preflightCommand = command({
     });
     return {
       data: view,
-      text: (look) => preflightText(look, view),
+      text: (look) => preflightText(look, view, ctx.clock.now()),
       ...(view.power.refusal === null ? {} : { exitCode: 3 as const }),
     };
   },
