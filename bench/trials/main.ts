@@ -23,6 +23,11 @@ const { values } = parseArgs({
   },
 });
 
+/** It takes minutes: what is measured is shown as it comes. */
+function tell(measured: unknown): void {
+  process.stderr.write(`${JSON.stringify(measured)}\n`);
+}
+
 async function compare(): Promise<void> {
   const [rounds, trials] = [Number(values.rounds), Number(values.trials)];
   const slots = values.slots === 'auto' ? 'auto' : Number(values.slots);
@@ -35,8 +40,12 @@ async function compare(): Promise<void> {
       ({ version } = bench);
       const measured = await perTrial(bench, rounds);
       all.push(...measured);
+      tell(measured);
       const oneTrialMs = measured.find(({ name }) => name === 'warm')?.readyMs ?? 0;
-      if (trials > 0) whole.push(await evaluation(bench, { trials, oneTrialMs, slots }));
+      if (trials > 0) {
+        whole.push(await evaluation(bench, { trials, oneTrialMs, slots }));
+        tell(whole.at(-1));
+      }
     } finally {
       await bench.close();
     }
@@ -97,7 +106,7 @@ async function endure(trials: number): Promise<void> {
       ...{ trials, every },
       onHeld: (held) => {
         rows.push(held);
-        process.stderr.write(`${JSON.stringify(held)}\n`);
+        tell(held);
       },
     });
   } finally {

@@ -141,7 +141,7 @@ function rowsOf(path: string): unknown {
 }
 
 function timeless(result: TrialResult): unknown {
-  return JSON.parse(normalise(JSON.stringify({ ...result, files: undefined, durationMs: 0 })));
+  return JSON.parse(normalise(JSON.stringify({ ...result, files: undefined, durationMs: 0, modelMs: 0 })));
 }
 
 /** What the slot holds besides logs and caches. */
