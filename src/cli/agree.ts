@@ -9,7 +9,7 @@ export interface Agreement {
   /** Refuses what would fail anyway, so that nobody is asked in vain. */
   readonly possible?: () => void;
   /** Shown before the question: diff, evidence, remaining cost. */
-  readonly preview: string;
+  readonly preview: string | (() => string);
   /** Skips the question, not the rule of who may decide. */
   readonly yes: boolean;
 }
@@ -22,7 +22,10 @@ export async function agree(session: Session, agreement: Agreement): Promise<voi
   requirePerson(session.ctx, agreement.what);
   agreement.possible?.();
   if (agreement.yes) return;
-  if (session.canAsk) session.show(agreement.preview);
+  if (session.canAsk) {
+    const { preview } = agreement;
+    session.show(typeof preview === 'string' ? preview : preview());
+  }
   if (await session.ask.confirm(agreement.question)) return;
   throw new KarpathyError('needs_person', 'Not agreed; nothing was changed.');
 }

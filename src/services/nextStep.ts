@@ -116,7 +116,7 @@ export function nextStep(phase: Phase, facts: PhaseFacts): NextStep {
     case 'conflict':
       return {
         say: 'The file was edited by a person while the change was live; nothing is written over it. Keep the edit, or put the text from before the change back.',
-        commands: [`resolve ${id} --keep-mine`, `resolve ${id} --restore`],
+        commands: [`resolve ${id}`, `resolve ${id} --keep-mine`, `resolve ${id} --restore`],
       };
     case 'waiting for a person':
       return facts.experiment.state === 'live' ? windowChoices(facts) : verdictChoices(id, verdict);

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import { getExperiment } from '#src/store/experiments.js';
 import { findProfile } from '#src/store/profiles.js';
@@ -103,6 +103,39 @@ describe('a person at a terminal', () => {
     writeFileSync(fixture.target, 'My own words.\n');
     const run = await cli(fixture, ['resolve', String(id), choice], { answers: [true] });
     expect([run.code, state(id), soul()]).toEqual([0, 'reverted', text]);
+  });
+
+  it('shows a conflict from three sides before it asks, and alone only shows it', async () => {
+    const id = await live(fixture);
+    writeFileSync(fixture.target, `${DEFAULT_SOUL}Be kind.\n`);
+    const shown = await cli(fixture, ['resolve', String(id)]);
+    expect([shown.code, shown.asked, state(id)]).toEqual([0, [], 'live']);
+    for (const part of [
+      `+${NEW_SENTENCE}`,
+      `-${NEW_SENTENCE}\n+Be kind.`,
+      'Its sentence is not in it any',
+      '--keep-mine  SOUL.md stays as it is',
+      '--restore    SOUL.md gets the exact bytes',
+      `hermes -p dev karpathy resolve ${id} --restore`,
+    ])
+      expect(shown.stdout).toContain(part);
+    const asked = await cli(fixture, ['resolve', String(id), '--restore'], { answers: [false] });
+    expect([asked.code, asked.asked.length, state(id)]).toEqual([3, 1, 'live']);
+    expect(asked.stderr).toContain('What --restore would change');
+
+    const { conflict } = (await cli(fixture, ['--json', 'resolve', String(id)])).json<{ conflict: object }>();
+    expect(conflict).toMatchObject({ experiment: id, state: 'live', file: 'SOUL.md', status: 'edited' });
+    expect((await cli(fixture, ['resolve', String(id), '--restore', '--keep-mine', '--yes'])).code).toBe(2);
+  });
+
+  it('shows a conflict over a file that is gone or no text', async () => {
+    const id = await live(fixture);
+    writeFileSync(fixture.target, Buffer.from([0xff, 0x00]));
+    expect((await cli(fixture, ['resolve', String(id)])).stdout).toContain('no readable text');
+    rmSync(fixture.target);
+    expect((await cli(fixture, ['resolve', String(id)])).stdout).toContain('SOUL.md is gone');
+    expect((await cli(fixture, ['resolve', String(id), '--restore', '--yes'])).code).toBe(0);
+    expect(soul()).toBe(DEFAULT_SOUL);
   });
 
   it('pauses and resumes', async () => {
@@ -245,7 +278,6 @@ describe('what is not complete is bad input', () => {
     [['reject', '1', '--reason', '  '], '--reason'],
     [['finish', '1'], 'finish'],
     [['finish', '1', '--again', '--revert'], 'finish'],
-    [['resolve', '1'], 'resolve'],
     [['resolve', '1', '--keep-mine', '--restore'], 'resolve'],
     [['snapshot', '1', '--kind', 'first'], '--kind'],
     [['history', '--limit', 'many'], '--limit'],

@@ -147,7 +147,7 @@ describe('the phase follows from state, verdict, job and file', () => {
     writeFileSync(fixture.target, `${DEFAULT_SOUL}My own words.\n`);
     const view = await status();
     expect(view.experiment?.phase).toBe('conflict');
-    expect(view.next.commands).toEqual([`resolve ${id} --keep-mine`, `resolve ${id} --restore`]);
+    expect(view.next.commands).toEqual([`resolve ${id}`, `resolve ${id} --keep-mine`, `resolve ${id} --restore`]);
   });
 });
 

@@ -1,5 +1,6 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { resolveConflict, threeWay } from '#src/services/resolve.js';
 import { revertExperiment } from '#src/services/revert.js';
@@ -101,6 +102,22 @@ describe('snapshots', () => {
       ['prior', DEFAULT_SOUL],
       ['applied', APPLIED],
     ]);
+  });
+
+  it('come back by cp with the DB, the plugin and git gone', async () => {
+    const odd = Buffer.from('\uFEFFBe kind.\r\nBe brief.');
+    writeFileSync(fixture.target, odd);
+    const id = await live(fixture);
+    const plainPath = listSnapshots(fixture.db, id)[0]!.plainPath!;
+    fixture.db.close();
+    for (const name of readdirSync(fixture.root)) {
+      if (name.includes('.db')) rmSync(join(fixture.root, name));
+    }
+    expect(plainPath.startsWith(join(fixture.root, 'plugin-data'))).toBe(true);
+    expect(basename(plainPath)).toMatch(new RegExp(`^${id}-prior-[0-9a-f]{12}\\.md$`));
+    execFileSync('cp', [plainPath, fixture.target]);
+    expect(readFileSync(fixture.target).equals(odd)).toBe(true);
+    expect(statSync(plainPath).mode & 0o777).toBe(0o600);
   });
 
   it('are exported to a new file, never over one', async () => {
