@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Actor } from './domain/experiment.js';
+import { makeScrubber, type Scrubber } from './domain/secrets.js';
 import { KarpathyError } from './errors.js';
 import type { Container } from './evaluation/container/container.js';
 import { runnerInUse } from './evaluation/runnerInUse.js';
@@ -7,8 +8,10 @@ import { loadConfig, pathsFor } from './hermes/configYaml.js';
 import { findHermes } from './hermes/hermesCommand.js';
 import { profileHome, type Paths, type ProfileHome } from './hermes/paths.js';
 import { resolveProfile } from './hermes/profiles.js';
+import { findSecrets } from './hermes/secrets.js';
 import { createPromptCheck } from './hermes/promptCheck.js';
 import { createModel } from './llm/createModel.js';
+import { withoutSecrets } from './llm/secrets.js';
 import type { Clock, HermesCommand, HostServices, Ids, Logger, ProgressListener } from './ports.js';
 import type { Context, Surface } from './services/context.js';
 import type { Opened } from './services/opened.js';
@@ -69,7 +72,8 @@ function contextOf(
   const { env, host, pluginDir } = options;
   const config = loadConfig(paths, profile.name, env, learnedLayer(findProfile(db, profile.rootPath)));
   const hermes = findHermes({ env, configured: config.config.runner.hermes, fromHost: options.hermes });
-  const log = options.log ?? silentLogger;
+  const scrub = scrubberFor(options, { profile, config });
+  const log = withoutSecretsIn(options.log ?? silentLogger, scrub);
   const clock = options.clock ?? systemClock;
   const needHermes = (): HermesCommand => {
     if (hermes !== null) return hermes;
@@ -96,14 +100,14 @@ function contextOf(
     actor: options.actor,
     hermes,
     host,
-    makeModel: (choice) => createModel(choice, { host, env }),
+    makeModel: (choice) => withoutSecrets(createModel(choice, { host, env }), scrub),
     // Loaded with the first trial: most commands run none, and start the sooner.
     makeRunner: async (setup) => {
       const { prices, runner } = config.config;
       const { slotsDir } = paths;
       const { read_only: readOnly, ...limits } = runner.contained;
       const containers = { find: whichContainer, limits, readOnly };
-      const base = { hermes: needHermes(), slotsDir, pluginDir, env, prices, nice: runner.nice };
+      const base = { hermes: needHermes(), slotsDir, pluginDir, env, prices, scrub, nice: runner.nice };
       const trials = { ...setup, ...base, containers };
       if (runnerInUse(runner.kind, process.platform).name === 'cold') {
         const { createColdRunner } = await import('./evaluation/coldRunner.js');
@@ -113,8 +117,28 @@ function contextOf(
       return createWarmRunner({ ...trials, log });
     },
     findContainer: whichContainer,
+    scrub,
     checkPrompt: (text) => createPromptCheck({ hermes: needHermes(), pluginDir, env, home: profile.home })(text),
     signal: options.signal,
     onProgress: options.onProgress ?? (() => {}),
   };
+}
+
+/** The secrets are looked up when the first text asks for it: most commands meet none. */
+function scrubberFor(
+  { root, env }: AppOptions,
+  { profile, config }: { profile: ProfileHome; config: Context['config'] },
+): Scrubber {
+  const { proposer, judge } = config.config.models;
+  const keyEnv = [proposer, judge].flatMap((choice) =>
+    choice !== null && choice !== undefined && typeof choice === 'object' && 'api_key_env' in choice
+      ? [choice.api_key_env ?? '']
+      : [],
+  );
+  return makeScrubber(() => findSecrets({ homes: [...new Set([profile.home, root])], env, keyEnv }));
+}
+
+function withoutSecretsIn(log: Logger, scrub: Scrubber): Logger {
+  const at = (level: keyof Logger) => (message: string) => log[level](scrub.text(message));
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
 import { ensureHermes, projectDir } from '../../scripts/bootstrap.mjs';
+import { NO_SECRETS } from '../../src/domain/secrets.js';
 import type { TrialRunnerOptions } from '../../src/evaluation/trialRunner.js';
 import type { Logger, TrialSpec } from '../../src/ports.js';
 
@@ -39,7 +40,7 @@ export async function setUp(latencyMs: number): Promise<Bench> {
     ...{ root, home, hermes, version, baseUrl, latencyMs },
     runner: {
       ...{ hermes: { command: [hermes], python }, pluginDir: projectDir, slotsDir: join(root, 'slots') },
-      ...{ profileHome: home, profileName: 'dev', evalRunId: 1, prices: {}, env: process.env },
+      ...{ profileHome: home, profileName: 'dev', evalRunId: 1, prices: {}, scrub: NO_SECRETS, env: process.env },
     },
     async close() {
       server.kill();

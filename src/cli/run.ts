@@ -90,6 +90,8 @@ async function perform(call: Extract<Call, { kind: 'run' }>, performing: Perform
     await io.stdout.flush?.();
     if (signal.aborted) throw new KarpathyError('interrupted', 'Interrupted.');
     return answer.exitCode ?? 0;
+  } catch (error) {
+    throw opened.ctx.scrub.error(error);
   } finally {
     progress.stop();
     opened.close();

@@ -1,17 +1,18 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Scrubber } from '../domain/secrets.js';
 import type { HermesCommand, TrialResult, TrialRunner, TrialSpec } from '../ports.js';
 import { userTurns } from '../schemas.js';
-import { readGuardRecord } from './guardRecord.js';
+import { readGuardRecord, type GuardRecord } from './guardRecord.js';
 import { textOf, type HermesProcess, type LaidSlot } from './hermesProcess.js';
 import type { ContainerSettings } from './container/containedProcess.js';
 import { askHostFacts, type HostFacts } from './hostFacts.js';
-import { laySlot, wipeSlots, type SlotSource, type SlotTrial } from './slot.js';
+import { laySlot, wipeSlots, type SlotPaths, type SlotSource, type SlotTrial } from './slot.js';
 import { readSlotConfig } from './slotConfig.js';
 import { holdSlots, type SlotHold } from './slotHold.js';
 import { frozenDir, slotTemplate, type Laid, type SlotTemplate } from './slotTemplate.js';
 import { watchSleep, type Clocks } from './sleepWatch.js';
-import { readStateDb } from './stateDb.js';
+import { readStateDb, type StoredTrial } from './stateDb.js';
 import { costOf, evidence, tokensOf, type Prices } from './trialEvidence.js';
 import { asHostReads, judgeEnd, type ProcessEnd } from './trialOutcome.js';
 
@@ -25,6 +26,8 @@ export interface TrialRunnerOptions {
   readonly evalRunId: number;
   /** Used when neither provider nor host states a cost. */
   readonly prices: Prices;
+  /** What providers, tools and the host say may repeat a key. */
+  readonly scrub: Scrubber;
   /** Of the parent; only an allow-list of it reaches a trial. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /** Niceness of the trials' processes, 0 to 19; default: this process's. */
@@ -82,7 +85,7 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
     async run(spec, signal) {
       prepared ??= prepare(signal).catch((error: unknown) => {
         prepared = null;
-        throw error;
+        throw options.scrub.error(error);
       });
       const ready = await prepared;
       let began = Date.now();
@@ -134,10 +137,14 @@ async function runTrial(options: TrialRunnerOptions, work: Work): Promise<TrialR
   const watch = watchSleep(() => awake.abort(), options.clocks);
   const { end, turnsDone } = await speakTurns(options, { ...work, awake: awake.signal }).finally(() => watch.stop());
   const durationMs = Date.now() - work.began;
-  const record = readGuardRecord(paths.record);
-  const stored = readStateDb(paths.stateDb);
+  const { record, stored } = whatItLeft(options.scrub, paths);
   const judgement = judgeEnd({
-    end: { ...end, agentLog: textOf(join(paths.home, 'logs', 'agent.log')) },
+    // Before anything is cut to a length, which could cut through a key.
+    end: {
+      ...end,
+      stderrTail: options.scrub.text(end.stderrTail),
+      agentLog: textOf(join(paths.home, 'logs', 'agent.log')),
+    },
     record,
     stored,
     armText: spec.targetRelpath === 'SOUL.md' ? asHostReads(spec.targetContent) : '',
@@ -151,7 +158,17 @@ async function runTrial(options: TrialRunnerOptions, work: Work): Promise<TrialR
     return { kind: 'infra', reason, stopRun: false, totalTokens, costUsd: cost.costUsd, durationMs };
   }
   if (judgement.kind === 'infra') return { ...judgement, totalTokens, costUsd: cost.costUsd, durationMs };
-  return evidence({ spec, paths, record, stored, limitReached: judgement.limitReached, totalTokens, cost, durationMs });
+  const { limitReached } = judgement;
+  return options.scrub.deep(evidence({ spec, paths, record, stored, limitReached, totalTokens, cost, durationMs }));
+}
+
+/** The system prompt stays as it is: it is compared with the text under test, and not kept. */
+function whatItLeft(scrub: Scrubber, paths: SlotPaths): { record: GuardRecord; stored: StoredTrial | null } {
+  const stored = readStateDb(paths.stateDb);
+  return {
+    record: scrub.deep(readGuardRecord(paths.record)),
+    stored: stored === null ? null : { ...scrub.deep(stored), systemPrompt: stored.systemPrompt },
+  };
 }
 
 /** One process per user turn, each of which goes on with the session of the one before. */

@@ -1,7 +1,26 @@
+import type { Scrubber } from '../domain/secrets.js';
+import type { LanguageModel } from '../ports.js';
+
 /** Shorter values are placeholders of local servers, and cutting them out would garble the message. */
 const SHORTEST = 4;
 
 /** The text without the secret, whoever repeated it. */
 export function scrub(text: string, secret: string | null): string {
   return secret === null || secret.length < SHORTEST ? text : text.replaceAll(secret, '***');
+}
+
+/** A model that is sent no secret, and whose answers and errors bring none back. */
+export function withoutSecrets(model: LanguageModel, scrubber: Scrubber): LanguageModel {
+  return {
+    configured: model.configured,
+    async complete(request) {
+      const messages = request.messages.map((message) => ({ ...message, content: scrubber.text(message.content) }));
+      try {
+        const completion = await model.complete({ ...request, messages });
+        return { ...completion, text: scrubber.text(completion.text) };
+      } catch (error) {
+        throw scrubber.error(error);
+      }
+    },
+  };
 }

@@ -61,6 +61,7 @@ export async function checkEdit(
   how: { wanted: WantedEdit; by: 'model' | 'person'; proposerModel: string; experimentId: number | null },
 ): Promise<CheckedEdit> {
   const { edit, applied } = applyWanted(base, how.wanted);
+  refuseSecrets(ctx, [applied.metadata.sentenceAfter ?? '', edit.rationale]);
   const record = editRecord(base, { edit, applied, proposerModel: how.proposerModel });
   const profileId = requireProfile(ctx).id;
   const refusals = findRefusals(
@@ -82,6 +83,14 @@ export async function checkEdit(
   }
   await assertHostAccepts(ctx, base, { applied, record });
   return { record, warnings: refusals.map((r) => r.message) };
+}
+
+/** Before anything of it is recorded. */
+function refuseSecrets(ctx: Context, texts: readonly string[]): void {
+  if (texts.every((text) => ctx.scrub.text(text) === text)) return;
+  throw new KarpathyError('bad_edit', 'The edit contains the value of a key or password of this profile.', {
+    hint: 'Instructions are stored and sent to models. Say where the agent finds the key instead.',
+  });
 }
 
 function applyWanted(base: BaseText, wanted: WantedEdit): { edit: StructuredEdit; applied: AppliedEdit } {

@@ -1,5 +1,6 @@
 import type { ConfigWithSources } from '../config.js';
 import type { Actor } from '../domain/experiment.js';
+import type { Scrubber } from '../domain/secrets.js';
 import type { Paths, ProfileHome } from '../hermes/paths.js';
 import type {
   Clock,
@@ -55,6 +56,8 @@ export interface Context {
   readonly makeRunner: (setup: RunnerSetup) => TrialRunner | Promise<TrialRunner>;
   /** Whether tools can really run in a container here, and if not, why. */
   readonly findContainer: () => Promise<Container>;
+  /** For text of others that does not come through models and trials: those are scrubbed already. */
+  readonly scrub: Scrubber;
   readonly checkPrompt: (text: string) => Promise<PromptCheck>;
   readonly signal: AbortSignal;
   readonly onProgress: ProgressListener;

@@ -29,15 +29,17 @@ export async function commitOperation(ctx: Context, operation: FileOperationRow)
             },
             ctx.env,
           );
+  // A hook of the person's may have printed anything.
+  const reason = result.reason === null ? null : ctx.scrub.text(result.reason);
   if (result.phase === 'failed') {
-    ctx.log.warn(`no commit for the ${operation.kind} of experiment ${operation.experimentId}: ${result.reason}`);
+    ctx.log.warn(`no commit for the ${operation.kind} of experiment ${operation.experimentId}: ${reason}`);
   }
   immediate(ctx.db, () => {
-    recordGitPhase(ctx.db, operation.id, result);
+    recordGitPhase(ctx.db, operation.id, { ...result, reason });
     const sha = result.commitSha;
     recordGit(ctx.db, operation.experimentId, {
       ...(operation.kind === 'apply' ? { applyCommitSha: sha } : { revertCommitSha: sha }),
-      gitNote: result.reason === null ? null : `${operation.kind}: ${result.reason}`,
+      gitNote: reason === null ? null : `${operation.kind}: ${reason}`,
     });
   });
 }

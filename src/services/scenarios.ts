@@ -151,12 +151,27 @@ interface Change {
   readonly replaces: ScenarioRow | null;
 }
 
+/** @throws KarpathyError `bad_scenario` naming each scenario that holds a key or password of this profile */
+function refuseSecrets(ctx: Context, changes: readonly Change[]): void {
+  const holds = ({ entry }: Change) => ctx.scrub.text(JSON.stringify(entry)) !== JSON.stringify(entry);
+  const problems = changes.filter(holds).map(({ entry }) => ({
+    path: entry.name,
+    message: 'contains the value of a key or password of this profile',
+  }));
+  if (problems.length === 0) return;
+  throw new KarpathyError('bad_scenario', 'Scenarios are stored and sent to models as they are written.', {
+    problems,
+    hint: 'Write a made-up value instead.',
+  });
+}
+
 function writeEntries(
   ctx: Context,
   changes: readonly Change[],
   options: WriteOptions & { readonly mustBeNew: boolean },
 ): WriteReport {
   const profile = requireProfile(ctx);
+  refuseSecrets(ctx, changes);
   const report = { added: [] as string[], updated: [] as string[], unchanged: [] as string[] };
   immediate(ctx.db, () => {
     for (const { entry, replaces } of changes) refuseTakenName(ctx, entry, replaces);

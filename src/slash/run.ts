@@ -39,6 +39,8 @@ async function answer(text: string, io: SlashIo): Promise<string> {
   });
   try {
     return await perform(call, { io, opened });
+  } catch (error) {
+    throw opened.ctx.scrub.error(error);
   } finally {
     opened.close();
   }

@@ -140,6 +140,18 @@ describe('a trial in the real Hermes', () => {
     expect(await limited.runner.run(limited.spec(), signal)).toMatchObject({ kind: 'infra', stopRun: true });
   });
 
+  it('brings back no key, whoever repeats it', async () => {
+    const key = ['cnry', 'lab', '7f3Qa9Zk1Lm5Xw8'].join('-');
+    const profile = { env: `LAB_KEY=${key}\n`, config: { custom_providers: [{ name: 'custom', key_env: 'LAB_KEY' }] } };
+    const refused = await bench(() => fail(401, `Incorrect API key provided: ${key}`), profile);
+    const broken = await refused.runner.run(refused.spec(), signal);
+    expect(broken).toMatchObject({ kind: 'infra', reason: expect.stringContaining('***') as string });
+    const talks = await bench(scriptedPerConversation([call('todo', { key }, 'c1'), say(`It is ${key}.`)]), profile);
+    const done = await talks.runner.run(talks.spec(), signal);
+    expect(done).toMatchObject({ kind: 'completed', response: 'It is ***.' });
+    expect(JSON.stringify([broken, done])).not.toContain(key);
+  });
+
   it('says so when the host would not load the text', async () => {
     const { runner, spec } = await bench(scriptedPerConversation([say('ok')]));
     const result = await runner.run(spec({ targetContent: Buffer.from(blockedText()) }), signal);

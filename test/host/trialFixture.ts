@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { makeScrubber } from '#src/domain/secrets.js';
+import { findSecrets } from '#src/hermes/secrets.js';
 import { createColdRunner } from '../../src/evaluation/coldRunner.js';
 import { slotPaths, type SlotPaths } from '../../src/evaluation/slot.js';
 import { createWarmRunner } from '../../src/evaluation/warmRunner.js';
@@ -104,6 +106,7 @@ export function trialBench(options: BenchOptions): TrialBench {
     profileName: 'dev',
     evalRunId: 1,
     prices: {},
+    scrub: makeScrubber(() => findSecrets({ homes: [home], env: { ...options.processEnv }, keyEnv: [] })),
     env: { ...process.env, ...options.processEnv },
     ...(options.containers && { containers: options.containers }),
   };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { resolveConfig, type ConfigWithSources, type WrittenConfig } from '../../src/config.js';
+import { NO_SECRETS } from '../../src/domain/secrets.js';
 import { homeOfProfile, pathsUnder, profileHome } from '../../src/hermes/paths.js';
 import type { Clock, Ids, Logger } from '../../src/ports.js';
 import type { Context, Surface } from '../../src/services/context.js';
@@ -140,6 +141,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     makeModel: () => notInThisTest('model'),
     makeRunner: () => notInThisTest('trial runner'),
     findContainer: async () => ({ kind: null, problem: 'this test has none', fix: 'Pass one.' }),
+    scrub: NO_SECRETS,
     checkPrompt: async (text) => ({
       blocked: false,
       truncated: text.length > 20_000,

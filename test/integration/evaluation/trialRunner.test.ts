@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { NO_SECRETS } from '#src/domain/secrets.js';
 import { withinLimits, type HermesProcess } from '#src/evaluation/hermesProcess.js';
 import { slotPaths } from '#src/evaluation/slot.js';
 import { frozenDir } from '#src/evaluation/slotTemplate.js';
@@ -20,7 +21,7 @@ function setUp() {
   writeFileSync(python, `#!/bin/sh\necho '{"version":"1","auth_type":null,"key_env":[]}'\n`, { mode: 0o755 });
   const options = {
     ...{ slotsDir: join(root, 'slots'), pluginDir: process.cwd(), profileHome, profileName: 'dev', evalRunId: 1 },
-    ...{ env: {}, hermes: { command: ['hermes'], python }, prices: {} },
+    ...{ env: {}, hermes: { command: ['hermes'], python }, prices: {}, scrub: NO_SECRETS },
   };
   const due = {
     evalRunId: 1,

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { makeScrubber } from '#src/domain/secrets.js';
 import { applyExperiment } from '#src/services/apply.js';
 import { reconcileOperations } from '#src/services/reconcile.js';
 import { revertExperiment } from '#src/services/revert.js';
@@ -101,6 +102,16 @@ describe('where a commit is possible but unusual', () => {
     expect(row.applyCommitSha).not.toBeNull();
     expect(repository.git('show', '--name-only', '--format=', 'HEAD')).toBe('[S]OUL.md');
   });
+});
+
+it('a hook that prints a key does not bring it into the records', async () => {
+  const repository = homeRepository();
+  const key = ['cnry', 'hook', '7f3Qa9Zk1Lm5'].join('-');
+  repository.hook('pre-commit', `echo "refused with ${key}" >&2; exit 1`);
+  const scrub = makeScrubber(() => [key]);
+  const row = await applyExperiment({ ...fixture.ctx, scrub }, await approved(fixture));
+  expect(row.gitNote).toBe('apply: refused with ***');
+  expect(JSON.stringify(fixture.db.prepare('SELECT git_reason FROM file_operations').all())).not.toContain(key);
 });
 
 describe('a process that died around the commit', () => {
