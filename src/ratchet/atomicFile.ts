@@ -16,30 +16,66 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { KarpathyError } from '../errors.js';
+import { anchorDirectory, type AnchoredDirectory } from './anchoredDirectory.js';
+import { hashAt } from './target.js';
 
 const MARK = '.karpathy-';
 
 /** `.SOUL.md.karpathy-<random>`: hidden, beside the file, so that the rename stays within one file system. */
-function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}${MARK}${randomBytes(6).toString('hex')}`);
+function temporaryName(name: string): string {
+  return `.${name}${MARK}${randomBytes(6).toString('hex')}`;
+}
+
+export interface Replacement {
+  /** Permission bits. */
+  readonly mode: number;
+  /**
+   * For the target: `path` is its real path inside the profile, and the file must hold what hashes to this (or be
+   * `absent`) up to the moment of the rename.
+   */
+  readonly expecting?: string;
 }
 
 /**
  * Puts `bytes` in the place of the file at `path`, all or nothing: temp file, fsync, rename, fsync of the directory,
- * read back. `mode`: permission bits; the group of a file that is replaced is kept.
- * @throws KarpathyError `io`; the file then holds either all of its old or all of its new bytes
+ * read back. The group of a file that is replaced is kept.
+ * @throws KarpathyError `io`; the file then holds either all of its old or all of its new bytes. `conflict` with
+ *   nothing written when the file or its directory is another than expected
  */
-export function replaceFile(path: string, bytes: Uint8Array, options: { readonly mode: number }): void {
-  const temporary = temporaryName(path);
+export function replaceFile(path: string, bytes: Uint8Array, options: Replacement): void {
+  let directory: AnchoredDirectory;
   try {
-    writeDurably(temporary, bytes, { mode: options.mode, like: path });
-    renameSync(temporary, path);
+    directory = anchorDirectory(dirname(path), { real: options.expecting !== undefined });
+  } catch (error) {
+    throw ioError(path, error);
+  }
+  try {
+    replaceIn(directory, { path, bytes, options });
+  } finally {
+    directory.close();
+  }
+}
+
+function replaceIn(
+  directory: AnchoredDirectory,
+  { path, bytes, options }: { path: string; bytes: Uint8Array; options: Replacement },
+): void {
+  const file = directory.at(basename(path));
+  const temporary = directory.at(temporaryName(basename(path)));
+  try {
+    writeDurably(temporary, bytes, { mode: options.mode, like: file });
+    directory.assertInPlace();
+    if (options.expecting !== undefined && hashAt(file) !== options.expecting) {
+      throw new KarpathyError('conflict', `${path} was changed by somebody else just now; nothing was written.`);
+    }
+    renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw ioError(path, error);
   }
-  syncDirectory(dirname(path));
-  if (!readFileSync(path).equals(bytes)) {
+  syncDirectory(directory.at('.'));
+  directory.assertInPlace();
+  if (!readFileSync(file).equals(bytes)) {
     throw new KarpathyError('io', `${path} does not read back as it was written.`, {
       hint: 'The disk or the file system is at fault; the prior bytes are in the snapshots directory.',
     });

@@ -1,6 +1,8 @@
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { replaceFile } from './atomicFile.js';
 import { ABSENT } from './digest.js';
-import { hashAt, resolveAbsentTarget, resolveTarget } from './target.js';
+import { hashAt, readTarget, resolveAbsentTarget } from './target.js';
 import { KarpathyError } from '../errors.js';
 
 /** What the journal says an operation is about to do, or has done. */
@@ -18,10 +20,20 @@ export type Found = 'prior' | 'new' | 'other';
 
 /** Which of its two ends an operation's file is at. */
 export function lookAt(intent: Intent): Found {
+  // A directory that became a link leads to a file that is not ours, whatever it holds.
+  if (!isReal(dirname(intent.path))) return 'other';
   const found = hashAt(intent.path);
   // The new bytes first: a restore whose file already has them is done, whatever the prior ones were.
   if (found === intent.newSha256) return 'new';
   return found === intent.priorSha256 ? 'prior' : 'other';
+}
+
+function isReal(directory: string): boolean {
+  try {
+    return realpathSync(directory) === directory;
+  } catch {
+    return true; // gone: there is no file either, which is what is found then
+  }
 }
 
 export type Repair = 'finish' | 'cancel' | 'roll_forward' | 'conflict';
@@ -47,9 +59,12 @@ export function writeIntent(intent: Intent, where: { readonly root: string; read
   if (found === 'other') {
     throw new KarpathyError('conflict', `${intent.path} was changed by somebody else just now; nothing was written.`);
   }
-  const resolve = intent.priorSha256 === ABSENT ? resolveAbsentTarget : resolveTarget;
-  if (resolve(where.root, where.relpath) !== intent.path) {
+  const path =
+    intent.priorSha256 === ABSENT
+      ? resolveAbsentTarget(where.root, where.relpath)
+      : readTarget(where.root, where.relpath).path;
+  if (path !== intent.path) {
     throw new KarpathyError('conflict', `${where.relpath} leads to another file than before; nothing was written.`);
   }
-  replaceFile(intent.path, intent.newContent, { mode: intent.mode });
+  replaceFile(intent.path, intent.newContent, { mode: intent.mode, expecting: intent.priorSha256 });
 }
