@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conflictView } from '../../services/conflictView.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { requireConflict, resolveConflict } from '../../services/resolve.js';
