@@ -9,6 +9,7 @@ import { listFileOperations } from '#src/store/fileOperations.js';
 import { DEFAULT_SOUL, temporaryDirectory, testContext, type TestContext } from '../../support/context.js';
 import { approved, NEW_SENTENCE } from '../../support/experiments.js';
 import { repositoryAt, type TestRepository } from '../../support/gitRepository.js';
+import { PROJECT_DIR } from '../../support/project.js';
 import { GIT_STATES, template } from './gitStates.js';
 
 const APPLIED = `${DEFAULT_SOUL}${NEW_SENTENCE}\n`;
@@ -125,7 +126,7 @@ function expectCommit(
 }
 
 it('docs/ratchet.md names every state', () => {
-  const docs = readFileSync(new URL('../../../docs/ratchet.md', import.meta.url), 'utf8').replaceAll('`', '');
+  const docs = readFileSync(join(PROJECT_DIR, 'docs/ratchet.md'), 'utf8').replaceAll('`', '');
   const rows = GIT_STATES.filter(
     (row) =>
       !docs.includes(
