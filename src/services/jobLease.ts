@@ -216,7 +216,9 @@ function settleFailure(
   failure: { owner: string; error: unknown; cancelled: boolean },
 ): KarpathyError {
   const aborted = ctx.signal.aborted && !isKarpathyError(failure.error);
-  const error = aborted ? new KarpathyError('interrupted', 'Interrupted.') : toKarpathyError(ctx.scrub.error(failure.error));
+  const error = aborted
+    ? new KarpathyError('interrupted', 'Interrupted.')
+    : toKarpathyError(ctx.scrub.error(failure.error));
   const shown = { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
   try {
     const closed = experimentIsClosed(ctx, lease.jobId);
