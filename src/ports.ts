@@ -56,6 +56,11 @@ export interface LanguageModel {
   /** The identity as configured, before any call; a completion's identity is the one that counts. */
   readonly configured: ModelIdentity;
   complete(request: CompletionRequest): Promise<Completion>;
+  /**
+   * Whether it is there and takes the key, without spending a token; absent where only a call could tell.
+   * @throws KarpathyError `model_failed`, `bad_config`, `interrupted`
+   */
+  reach?(signal?: AbortSignal): Promise<void>;
 }
 
 /** What a worker may ask of the Hermes process that started it; absent when the bin runs without Hermes. */

@@ -3,6 +3,7 @@ import { KarpathyError, type ErrorDetails } from '../errors.js';
 import type { Completion, CompletionRequest, LanguageModel } from '../ports.js';
 import type { ModelIdentity } from '../schemas.js';
 import { failureMessage, readAnswer } from './providerAnswer.js';
+import { reachEndpoint } from './reachEndpoint.js';
 import { scrub } from './secrets.js';
 
 export interface EndpointChoice {
@@ -38,6 +39,8 @@ export function openAiCompatible(choice: EndpointChoice, options: EndpointOption
       const call = new EndpointCall(choice, { ...options, baseUrl, configured, request });
       return call.complete();
     },
+    reach: (signal) =>
+      reachEndpoint({ ...choice, base_url: baseUrl }, { ...options, key: readKey(choice, options.env), signal }),
   };
 }
 

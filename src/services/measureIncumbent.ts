@@ -2,6 +2,7 @@ import { toKarpathyError, type ErrorCode } from '../errors.js';
 import { immediate } from '../store/database.js';
 import { getExperiment, transition } from '../store/experiments.js';
 import { listScenarios } from '../store/scenarios.js';
+import { spent } from './budget.js';
 import type { Context } from './context.js';
 import type { Fence } from './jobLease.js';
 import { runTrainBaseline } from './trainBaseline.js';
@@ -26,7 +27,7 @@ export async function measureIncumbent(
     await runTrainBaseline(ctx, experimentId, { fence });
   } catch (thrown) {
     const error = toKarpathyError(thrown);
-    if (ctx.signal.aborted || RESUMABLE.has(error.code)) throw thrown;
+    if (ctx.signal.aborted || (RESUMABLE.has(error.code) && !neverBegan(ctx, experimentId, error.code))) throw thrown;
     immediate(ctx.db, () => {
       fence();
       const reason = `the train scenarios could not be run: ${error.message}`;
@@ -34,4 +35,9 @@ export async function measureIncumbent(
     });
     throw thrown;
   }
+}
+
+/** A budget that holds not even the first trial: there is nothing to go on with, and the profile's place is free again. */
+function neverBegan(ctx: Context, experimentId: number, code: ErrorCode): boolean {
+  return (code === 'budget' || code === 'price_unknown') && spent(ctx, experimentId).tokens === 0;
 }

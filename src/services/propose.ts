@@ -18,6 +18,7 @@ import { listScenarios } from '../store/scenarios.js';
 import { failingTrainTrials, type FailingTrial } from '../store/trials.js';
 import { checkEdit, readBase, RefusedEdit, type BaseText, type WantedEdit } from './checkedEdit.js';
 import type { Context } from './context.js';
+import { assertDraftAffordable } from './draftBudget.js';
 import { enqueue } from './enqueue.js';
 import { shareOf, type ErrorShare } from './errorBudget.js';
 import { evidenceFingerprint } from './evidence.js';
@@ -27,7 +28,7 @@ import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
 import { readProposalAnswer } from './proposalAnswer.js';
 import { proposalMessages, repairMessages } from './proposalPrompt.js';
-import { askProposer, assertProposerUsable } from './proposer.js';
+import { askProposer, assertProposerThere, assertProposerUsable } from './proposer.js';
 import { commandFor, requireProfile } from './requireProfile.js';
 
 const FAILING_TRIALS_SHOWN = 8;
@@ -54,7 +55,7 @@ export interface StartedProposal {
  * Starts an experiment: a model's takes the profile's place at once and is drafted by its job, a person's is complete
  * (or refused before anything is written).
  * @throws KarpathyError `not_initialised`, `in_flight`, `bad_target`, `bad_edit`, `blocked_by_host`, `bad_scenario`,
- *   `bad_config`, `host_failed`, `same_model`, `price_unknown`
+ *   `bad_config`, `host_failed`, `same_model`, `price_unknown`, `budget`, `underpowered`, `model_failed`
  */
 export async function startProposal(
   ctx: Context,
@@ -70,6 +71,8 @@ export async function startProposal(
   const notices = notice === null ? [] : [notice];
   if (source.by === 'model') {
     assertProposerUsable(ctx);
+    assertDraftAffordable(ctx);
+    await assertProposerThere(ctx);
     const started = immediate(ctx.db, () => {
       const experimentId = openExperiment(ctx, { reason: 'a proposal of the model was asked for' });
       return { experimentId, jobId: enqueue(ctx, { kind: 'propose', experimentId, payload: { ...options } }) };

@@ -58,6 +58,20 @@ export function assertProposerUsable(ctx: Context): void {
   }
 }
 
+/**
+ * Asks the proposer's endpoint whether it is there: train trials are paid for before the proposer is called.
+ * @throws KarpathyError `model_failed`, `bad_config`, `interrupted`
+ */
+export async function assertProposerThere(ctx: Context): Promise<void> {
+  await ctx.makeModel(proposerChoice(ctx)).reach?.(ctx.signal);
+}
+
+/** What one call has to have in reserve. */
+export function proposerReservation(ctx: Context): { readonly tokens: number; readonly usd: number | null } {
+  const model = modelName(ctx, proposerChoice(ctx));
+  return reservationFor(ctx, { purpose: 'proposer', model, bound: { inputTokens: 0, outputTokens: OUTPUT_TOKENS } });
+}
+
 function usesJudge(ctx: Context): boolean {
   return listScenarios(ctx.db, requireProfile(ctx).id).some((s) => s.spec.checks.some((c) => checkKind(c) === 'judge'));
 }

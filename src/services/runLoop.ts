@@ -8,6 +8,8 @@ import { writeJobExperiment, writeProgress, type JobRow } from '../store/jobs.js
 import type { Context } from './context.js';
 import { evaluateExperiment } from './evaluate.js';
 import type { LeasedJob } from './jobLease.js';
+import { assertProposerThere } from './proposer.js';
+import { assertDraftAffordable } from './draftBudget.js';
 import { measureIncumbent } from './measureIncumbent.js';
 import { assertCanEvaluate, draftProposal, openModelExperiment } from './propose.js';
 import { commandFor, requireProfile } from './requireProfile.js';
@@ -33,6 +35,10 @@ export async function runLoop(ctx: Context, leased: LeasedJob): Promise<void> {
     if (current === null && tried >= most) {
       stop(ctx, leased, { tried, reason: `${most} edits were tried and none was worth keeping` });
       return;
+    }
+    if (current === null) {
+      assertDraftAffordable(ctx);
+      await assertProposerThere(ctx);
     }
     current ??= next(ctx, leased);
     if (!(await drafted(ctx, current, leased))) {

@@ -10,6 +10,7 @@ import { calibrationBrief, type CalibrationBrief } from './calibrationView.js';
 import type { Context } from './context.js';
 import { errorBudgetView, type ErrorBudgetView } from './errorBudget.js';
 import { diffView, type DiffView } from './diffView.js';
+import { evaluationCost, type EvaluationCost } from './evaluationCost.js';
 import { evidenceFingerprint } from './evidence.js';
 import { silentIfBefore } from './leaseTimes.js';
 import { idleStep, nextStep, phaseOf, type NextStep, type OpenJob, type Phase } from './nextStep.js';
@@ -59,6 +60,8 @@ export interface ExperimentView {
   /** Null before the apply. */
   readonly window: WindowView | null;
   readonly spent: Spent;
+  /** What testing took beside what was estimated; null before the first trial. */
+  readonly testing: EvaluationCost | null;
   readonly createdAt: number;
 }
 
@@ -198,6 +201,7 @@ export async function standing(
     overrideReason: experiment.approvalOverrideReason,
     window: windowOf(ctx, experiment),
     spent: spent(ctx, experiment.id),
+    testing: evaluationCost(ctx, experiment),
     createdAt: experiment.createdAt,
   };
   return { view, next: nextStep(phase, facts) };

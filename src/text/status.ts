@@ -97,6 +97,7 @@ export function experimentLines(look: Look, view: ExperimentView, { now, budget 
     ...(view.overrideReason === null ? [] : [field(look, 'override', yellow(view.overrideReason))]),
     ...windowLines(look, view, now),
     field(look, 'cost', costLine(view, budget)),
+    ...(view.testing === null ? [] : [field(look, 'tests', testingLine(view.testing))]),
   ];
 }
 
@@ -126,6 +127,18 @@ function windowLines(look: Look, { window, state }: ExperimentView, now: number)
     ...(window.note === null ? [] : [field(look, 'note', window.note)]),
     ...(window.guardrails === null ? [] : [field(look, 'guardrails', guardrailLine(look, window.guardrails))]),
   ];
+}
+
+/** `54 of at most 168 trials: 68,000 tokens (estimated 67,500), $0.10 ($0.11), 4 min (5 min)`. */
+export function testingLine(testing: NonNullable<ExperimentView['testing']>): string {
+  const figures = [
+    `${count(testing.tokens)} tokens (estimated ${count(testing.estimatedTokens)})`,
+    ...(testing.usd === null
+      ? []
+      : [`${usd(testing.usd)}${testing.estimatedUsd === null ? '' : ` (${usd(testing.estimatedUsd)})`}`]),
+    `${duration(testing.seconds * 1000)} (${duration(testing.estimatedSeconds * 1000)})`,
+  ];
+  return `${count(testing.trials)} of at most ${plural(testing.plannedTrials, 'trial')}: ${figures.join(', ')}`;
 }
 
 /** `12,000 tokens, $0.04 of $2.00`. */
