@@ -127,6 +127,10 @@ function cacheLever(ctx: Context, of: { cost: PreflightCost; seen: readonly Inpu
 }
 
 function earlyStop({ worst, idle }: PreflightCost): CostLever {
+  if (idle.trials >= worst.trials) {
+    const say = 'A deletion that may be kept is decided once, on all planned trials.';
+    return { name: 'early stop', state: 'none', saves: null, basis: 'none', say };
+  }
   return {
     name: 'early stop',
     state: 'on',

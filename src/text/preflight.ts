@@ -81,7 +81,7 @@ function costTable(look: Look, { cost, power }: Preflight): string {
     power.kind === 'deletion' ? 'a deletion that costs nothing' : `an edit that gains ${power.wantedPoints} points`;
   const rows: [string, Cost][] = [
     ...(cost.trainBaseline.trials === 0 ? [] : [['train trials, once', cost.trainBaseline] as [string, Cost]]),
-    ['an edit that does nothing', cost.idle],
+    ...(power.kind === 'deletion' ? [] : [['an edit that does nothing', cost.idle] as [string, Cost]]),
     [wanted, cost.wanted],
     ['at most', cost.worst],
     ...(cost.perBrokenScenario.trials === 0
@@ -133,7 +133,12 @@ function leverLine(look: Look, { name, state, saves, basis, say }: CostLever): s
           ...(saves.seconds !== null && saves.seconds > 0 ? [duration(saves.seconds * 1000)] : []),
         ];
   const upTo = basis === 'estimated' ? ' up to' : '';
-  const saving = figures.length === 0 ? 'saving not known' : `${could}${upTo} ${figures.join(', ')} (${basis})`;
+  const saving =
+    state === 'none'
+      ? 'saves nothing here'
+      : figures.length === 0
+        ? 'saving not known'
+        : `${could}${upTo} ${figures.join(', ')} (${basis})`;
   return wrap(`- ${look.colors.bold(name)}: ${saving}. ${say}`, { width: look.width, indent: 2 });
 }
 

@@ -194,6 +194,14 @@ describe('the command', () => {
     expect((await cli(suite({ holdout: 0 }), ['--json', 'preflight'])).error().code).toBe('bad_scenario');
   });
 
+  it('of a deletion is about one that costs nothing, which is decided once', async () => {
+    const run = await cli(suite({ holdout: 14 }), ['preflight', '--deletion']);
+    expect(run.code).toBe(3);
+    expect(run.stdout).toMatch(/a deletion that costs nothing is kept with a chance of \d+ %/);
+    expect(run.stdout).not.toContain('an edit that does nothing');
+    expect(run.stdout).toContain('early stop: saves nothing here');
+  });
+
   it('hints in a JSON error name the command as it is typed here', async () => {
     const test = suite({ holdout: 0 });
     const { hint } = (await cli(test, ['--json', 'preflight'], { helpName: 'hermes karpathy' })).error();
