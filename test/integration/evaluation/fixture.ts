@@ -129,7 +129,7 @@ function addScenarios(test: TestContext, options: EvaluationOptions): void {
   }
 }
 
-function editOf(proposerModel: string) {
+export function editOf(proposerModel: string) {
   const [baseContent, candidateContent] = [Buffer.from(DEFAULT_SOUL), Buffer.from(CANDIDATE)];
   return {
     operation: 'rewrite' as const,
