@@ -268,13 +268,13 @@ export async function runFaults(options: FaultsOptions): Promise<FaultsReport> {
     const runLane = async (lane: Lane): Promise<void> => {
       for (let shot = shots.shift(); shot !== undefined; shot = shots.shift()) {
         const tally = counts[shot.operation] as Counts;
-        const hit = await shootUntilHit(lane, shot);
-        if ('point' in shot.at) tally.instrumented++;
+        const { at, failure } = await shootUntilHit(lane, shot);
+        if ('point' in at) tally.instrumented++;
         else tally.random++;
-        if (hit === null) continue;
+        if (failure === null) continue;
         tally.failures++;
-        failures.push(hit);
-        options.onFailure?.(hit);
+        failures.push(failure);
+        options.onFailure?.(failure);
       }
     };
     await Promise.all(lanes.map(runLane));
@@ -286,13 +286,17 @@ export async function runFaults(options: FaultsOptions): Promise<FaultsReport> {
   return { counts, failures, kills, ms: Date.now() - began };
 }
 
-async function shootUntilHit(lane: Lane, shot: Shot): Promise<Failure | null> {
+/** Work that is done before every kill from outside is killed at a numbered point instead. */
+async function shootUntilHit(lane: Lane, shot: Shot): Promise<{ at: Shot['at']; failure: Failure | null }> {
+  const { operation } = shot;
   let { at } = shot;
-  for (let tries = 0; tries < RETRIES; tries++) {
-    const result = await lane.shoot({ ...shot, at });
-    if (result !== null) return result.failure;
-    if ('share' in at) at = { ...at, share: at.share * 0.7 };
-    else break;
+  for (let tries = 0; 'share' in at && tries < RETRIES; tries++) {
+    const result = await lane.shoot({ operation, at });
+    if (result !== null) return { at, failure: result.failure };
+    at = { ...at, share: at.share * 0.7 };
   }
-  return { operation: shot.operation, how: JSON.stringify(shot.at), what: 'the operation was done before every kill' };
+  if ('share' in at) at = { point: 1 + Math.floor(at.share * (await lane.template(operation)).points) };
+  const result = await lane.shoot({ operation, at });
+  const missed = { operation, how: JSON.stringify(at), what: 'the operation was done before it reached this point' };
+  return { at, failure: result === null ? missed : result.failure };
 }
