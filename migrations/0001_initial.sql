@@ -338,6 +338,7 @@ CREATE TABLE session_tags (
   platform TEXT,
   model TEXT,
   excluded_reason TEXT,                                -- background_review, trial, subagent, cron ...; null = counts
+  unsettled INTEGER NOT NULL DEFAULT 1 CHECK (unsettled IN (0, 1)), -- what state.db says of it may still change
   last_turn_at INTEGER,                                -- when the newest turn began or ended; null = only background work
   updated_at INTEGER NOT NULL,
   UNIQUE (profile_id, session_id)
@@ -345,6 +346,10 @@ CREATE TABLE session_tags (
 
 CREATE INDEX session_tags_by_start ON session_tags (profile_id, started_at);
 CREATE INDEX session_tags_by_turn ON session_tags (profile_id, last_turn_at);
+CREATE INDEX session_tags_by_content ON session_tags (profile_id, content_sha256, started_at);
+CREATE INDEX session_tags_unknown ON session_tags (profile_id, last_turn_at)
+  WHERE content_sha256 IS NULL AND excluded_reason IS NULL;
+CREATE INDEX session_tags_unsettled ON session_tags (profile_id, last_turn_at) WHERE unsettled = 1;
 
 -- What the host's state.db says of a session; null = that host does not store it, or the session is not there.
 CREATE TABLE session_usage (

@@ -25,6 +25,8 @@ import { resolveTags } from './resolveTags.js';
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** For this long after its last turn a session that state.db did not show is looked for again. */
 const RESOLVE_MS = 30 * DAY_MS;
+/** A window's figures still change for a day after its last turns; one day more for what was spooled late. */
+const SETTLE_MS = 2 * DAY_MS;
 const AGENT_LOG = 'agent.log';
 
 export interface CollectResult {
@@ -49,7 +51,7 @@ export function collectMetrics(ctx: Context, window?: MetricsWindow): CollectRes
   const unknown = tagsWithoutFacts(ctx.db, { profileId: profile.id, since: collectedAt - RESOLVE_MS });
   const facts = resolveTags(ctx, profile, unknown);
   const { span: log, sessions } = collectLog(ctx, profile);
-  const changed = [...facts.keys(), ...sessions, ...measureSessions(ctx, profile, collectedAt)];
+  const changed = [...facts.keys(), ...sessions, ...measureSessions(ctx, profile)];
   const windows = window === undefined ? windowsToCollect(ctx, { profile, changed, collectedAt }) : [window];
   return { ingested, snapshots: windows.map((one) => snapshot(ctx, { profile, window: one, log })) };
 }
@@ -62,21 +64,22 @@ interface Collecting {
   readonly collectedAt: number;
 }
 
-function windowsToCollect(ctx: Context, collecting: Collecting): MetricsWindow[] {
-  const { profile, collectedAt } = collecting;
-  return [...experimentWindows(ctx, { profileId: profile.id, collectedAt }), ...daysToCollect(ctx, collecting)];
+function windowsToCollect(ctx: Context, { profile, changed, collectedAt }: Collecting): MetricsWindow[] {
+  const now = ctx.clock.now();
+  const key = { profileId: profile.id, dayMs: DAY_MS };
+  const days = new Set(daysOfSessions(ctx.db, { ...key, sessionIds: changed }));
+  const open = experimentWindows(ctx, profile.id).filter(
+    ({ startedAt, endedAt }) =>
+      endedAt + SETTLE_MS >= collectedAt || [...days].some((day) => day < endedAt && day + DAY_MS > startedAt),
+  );
+  // A turn may have been spooled before the last collection and ingested after it: one day more is looked at again.
+  for (const day of daysTouchedSince(ctx.db, { ...key, since: collectedAt - DAY_MS })) days.add(day);
+  days.add(now - (now % DAY_MS));
+  return [...open, ...[...days].sort((a, b) => a - b).map(dayWindow)];
 }
 
-function daysToCollect(ctx: Context, { profile, changed, collectedAt }: Collecting): MetricsWindow[] {
-  const now = ctx.clock.now();
-  const today = now - (now % DAY_MS);
-  const key = { profileId: profile.id, dayMs: DAY_MS };
-  // A turn may have been spooled before the last collection and ingested after it: one day more is looked at again.
-  const touched = daysTouchedSince(ctx.db, { ...key, since: collectedAt - DAY_MS });
-  const days = [...new Set([...touched, ...daysOfSessions(ctx.db, { ...key, sessionIds: changed }), today])].sort(
-    (a, b) => a - b,
-  );
-  return days.map((day) => ({ kind: 'collect', experimentId: null, startedAt: day, endedAt: day + DAY_MS }));
+function dayWindow(day: number): MetricsWindow {
+  return { kind: 'collect', experimentId: null, startedAt: day, endedAt: day + DAY_MS };
 }
 
 /** The part of agent.log that this collection read; null = the profile has no log. */

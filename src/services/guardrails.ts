@@ -29,9 +29,7 @@ export interface Sides {
  */
 export function guardrailReport(ctx: Pick<Context, 'db'>, { profileId, before, after, seed }: Sides): GuardrailReport {
   const sessionsOf = (side: { contentSha256: string; from: number; to: number }): SessionFigures[] =>
-    sessionFigures(ctx.db, { profileId, from: side.from, to: side.to })
-      .filter((session) => session.contentSha256 === side.contentSha256)
-      .slice(-MOST_SESSIONS);
+    sessionFigures(ctx.db, { profileId, ...side, newest: MOST_SESSIONS });
   const earlier = sessionsOf({ ...before, from: before.from ?? before.to - BEFORE_MS });
   const later = sessionsOf(after);
   const data = GUARDRAILS.map(({ name, unit, of }): GuardrailData => {

@@ -1,7 +1,7 @@
 import { readStateDb, type HostUsage } from '../metrics/stateDb.js';
 import { immediate } from '../store/database.js';
 import type { ProfileRow } from '../store/profiles.js';
-import { saveNoSessionUsage, saveSessionUsage, sessionsToMeasure } from '../store/sessionUsage.js';
+import { saveNoSessionUsage, saveSessionUsage, sessionsToMeasure, settleSessions } from '../store/sessionUsage.js';
 import type { Context } from './context.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -17,22 +17,15 @@ const BATCH = 200;
 /**
  * Reads from the profile's state.db what its sessions used, for those that took a turn since they were read. One that
  * cannot be read now is tried again at the next collection; until then its figures stay unknown.
- * @param collectedAt when the profile was collected for the last time; 0 = never
  * @returns the sessions that were read
  */
-export function measureSessions(
-  ctx: Pick<Context, 'db' | 'clock' | 'log'>,
-  profile: ProfileRow,
-  collectedAt: number,
-): string[] {
+export function measureSessions(ctx: Pick<Context, 'db' | 'clock' | 'log'>, profile: ProfileRow): string[] {
   const now = ctx.clock.now();
-  const ids = sessionsToMeasure(ctx.db, {
-    profileId: profile.id,
-    now,
-    since: collectedAt - LOOK_BACK_MS,
-    settleMs: SETTLE_MS,
-    openSince: collectedAt - OPEN_MS,
-  });
+  const key = { profileId: profile.id, settleMs: SETTLE_MS };
+  const ended = now - SETTLE_MS;
+  // First, so that a state.db that cannot be read does not keep the list of open sessions growing.
+  settleSessions(ctx.db, { ...key, ended, open: ended - OPEN_MS, missing: ended - LOOK_BACK_MS });
+  const ids = sessionsToMeasure(ctx.db, { ...key, now });
   for (let from = 0; from < ids.length; from += BATCH) {
     if (!measureBatch(ctx, profile, ids.slice(from, from + BATCH))) return ids.slice(0, from);
   }

@@ -3,9 +3,7 @@ import type { WindowKind } from '../store/metrics.js';
 import type { Context } from './context.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Figures still change for a day after a session's last turn; one day more for what was spooled late. */
-const SETTLE_MS = 2 * DAY_MS;
-/** More experiments than this are never in their windows at once: they follow one another. */
+/** More experiments than this are hardly in their windows at once: they follow one another. */
 const NEWEST = 20;
 
 /** Sessions that started in [startedAt, endedAt), whenever their turns ran. Milliseconds since the epoch. */
@@ -17,20 +15,15 @@ export interface MetricsWindow {
 }
 
 /**
- * The windows before, under and after the applied experiments whose figures may have changed since the profile was
- * collected for the last time (0 = never). Before and after are as
- * long as a live window may be, and end where another experiment's text was in the file.
+ * The windows before, under and after the newest applied experiments. Before and after are as long as a live window
+ * may be, and end where another experiment's text was in the file.
  */
-export function experimentWindows(
-  ctx: Pick<Context, 'db' | 'clock' | 'config'>,
-  { profileId, collectedAt }: { profileId: number; collectedAt: number },
-): MetricsWindow[] {
+export function experimentWindows(ctx: Pick<Context, 'db' | 'clock' | 'config'>, profileId: number): MetricsWindow[] {
   const length = ctx.config.config.live.days * DAY_MS;
   const now = ctx.clock.now();
-  const newestFirst = appliedTimes(ctx.db, { profileId, limit: NEWEST });
-  return newestFirst.flatMap((times, index) => {
-    const closedAt = times.verifiedAt ?? times.revertedAt;
-    if (closedAt !== null && closedAt + length + SETTLE_MS < collectedAt) return [];
+  // One more than is looked at: where the oldest window begins depends on the experiment before it.
+  const newestFirst = appliedTimes(ctx.db, { profileId, limit: NEWEST + 1 });
+  return newestFirst.slice(0, NEWEST).flatMap((times, index) => {
     return windowsOf(times, { older: newestFirst[index + 1], newer: newestFirst[index - 1], length, now });
   });
 }

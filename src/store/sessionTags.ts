@@ -42,7 +42,7 @@ export function saveSessionTag(db: Db, tag: SessionTagRecord): void {
        start_seen = excluded.start_seen, started_turns = excluded.started_turns, completed_turns = excluded.completed_turns,
        background_turns = excluded.background_turns,
        platform = excluded.platform, model = excluded.model, excluded_reason = excluded.excluded_reason,
-       last_turn_at = excluded.last_turn_at, updated_at = excluded.updated_at`,
+       last_turn_at = excluded.last_turn_at, unsettled = 1, updated_at = excluded.updated_at`,
   ).run(tag);
 }
 

@@ -42,26 +42,46 @@ export function saveNoSessionUsage(db: Db, of: Owned<{ readonly sessionId: strin
 export interface ToMeasure {
   readonly profileId: number;
   readonly now: number;
-  /** Sessions with a turn since are looked at until this long after it ... */
-  readonly since: number;
+  /** How long after a session's newest turn its figures still change. Milliseconds. */
   readonly settleMs: number;
-  /** ... and, with a turn since, once in this time as long as they have not ended. */
-  readonly openSince: number;
 }
 
-/** Sessions whose figures may have changed since they were read. */
+/** Sessions whose figures may have changed since they were read; one that has not ended once in `settleMs`. */
 export function sessionsToMeasure(db: Db, of: ToMeasure): string[] {
   return db
     .prepare(
-      `SELECT t.session_id FROM session_tags AS t
+      `SELECT t.session_id FROM session_tags AS t INDEXED BY session_tags_unsettled
          LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
-       WHERE t.profile_id = @profileId AND t.last_turn_at >= @since AND t.excluded_reason IS NULL
-         AND (u.read_at IS NULL OR u.read_at < t.last_turn_at + @settleMs
-           OR (u.found AND u.ended_at IS NULL AND u.read_at < @now - @settleMs AND t.last_turn_at >= @openSince))
+       WHERE t.profile_id = @profileId AND t.unsettled = 1 AND t.last_turn_at IS NOT NULL AND t.excluded_reason IS NULL
+         AND (u.read_at IS NULL OR u.found = 0 OR u.read_at < t.last_turn_at + @settleMs OR u.read_at < @now - @settleMs)
        ORDER BY t.last_turn_at`,
     )
     .pluck()
     .all(of) as string[];
+}
+
+export interface Settling {
+  readonly profileId: number;
+  /** Sessions that have ended are settled when their newest turn is from before this ... */
+  readonly ended: number;
+  /** ... those that are open, this ... */
+  readonly open: number;
+  /** ... and those that state.db never had, this. Milliseconds since the epoch. */
+  readonly missing: number;
+  /** As in `ToMeasure`. */
+  readonly settleMs: number;
+}
+
+/** Marks sessions that need not be read any more. */
+export function settleSessions(db: Db, of: Settling): void {
+  db.prepare(
+    `UPDATE session_tags SET unsettled = 0 WHERE id IN (
+       SELECT t.id FROM session_tags AS t INDEXED BY session_tags_unsettled
+         LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
+       WHERE t.profile_id = @profileId AND t.unsettled = 1 AND t.last_turn_at < @ended
+         AND (t.excluded_reason IS NOT NULL OR t.last_turn_at < @missing
+           OR (u.found = 1 AND u.read_at >= t.last_turn_at + @settleMs AND (u.ended_at IS NOT NULL OR t.last_turn_at < @open))))`,
+  ).run(of);
 }
 
 /** One session's figures, as rates by session need them. */
@@ -87,9 +107,18 @@ export interface SessionFigures {
 /** Turns that a person stopped before any text came are unanswered as well, and no failures. */
 export const TURNS_FAILED = 'max(0, u.turns_unanswered - coalesce(c.interrupted_unanswered, 0))';
 
-/** The sessions that count, started in [from, to), oldest first. */
-export function sessionFigures(db: Db, of: { profileId: number; from: number; to: number }): SessionFigures[] {
-  return db
+export interface FiguresQuery {
+  readonly profileId: number;
+  readonly contentSha256: string;
+  readonly from: number;
+  readonly to: number;
+  /** How many at most, the newest ones. */
+  readonly newest: number;
+}
+
+/** The newest sessions that count, carried a text, and started in [from, to); oldest first. */
+export function sessionFigures(db: Db, of: FiguresQuery): SessionFigures[] {
+  const newestFirst = db
     .prepare(
       `SELECT t.session_id AS sessionId, t.started_at AS startedAt, t.content_sha256 AS contentSha256,
          t.started_turns AS startedTurns, t.completed_turns AS completedTurns, ${TURNS_FAILED} AS turnsFailed,
@@ -97,11 +126,13 @@ export function sessionFigures(db: Db, of: { profileId: number; from: number; to
          u.output_tokens AS outputTokens, u.cost_usd AS costUsd, coalesce(c.errors, 0) AS errors,
          coalesce(c.warnings, 0) AS warnings, coalesce(c.retries, 0) AS retries,
          coalesce(c.failed_calls, 0) AS failedCalls
-       FROM session_tags AS t
+       FROM session_tags AS t INDEXED BY session_tags_by_content
          LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
          LEFT JOIN session_log_counts AS c ON c.profile_id = t.profile_id AND c.session_id = t.session_id
-       WHERE t.profile_id = @profileId AND t.started_at >= @from AND t.started_at < @to AND t.excluded_reason IS NULL
-       ORDER BY t.started_at, t.id`,
+       WHERE t.profile_id = @profileId AND t.content_sha256 = @contentSha256
+         AND t.started_at >= @from AND t.started_at < @to AND t.excluded_reason IS NULL
+       ORDER BY t.started_at DESC, t.id DESC LIMIT @newest`,
     )
     .all(of) as SessionFigures[];
+  return newestFirst.reverse();
 }
