@@ -137,6 +137,7 @@ async function shop(): Promise<{
           hermes,
           slotsDir: join(test.root, 'slots'),
           pluginDir: process.cwd(),
+          scrub: (text) => text,
           env: process.env,
           prices: {},
           log: test.log,

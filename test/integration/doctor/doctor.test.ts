@@ -382,7 +382,7 @@ describe('suite and budget', () => {
   function recordPasses({ db, profileId }: TestContext, epochs: number): void {
     const run = db
       .prepare(
-        "INSERT INTO eval_runs (profile_id, purpose, plan, plan_sha256, incumbent_sha256, created_at) VALUES (?, 'calibration', '{}', 'p', 'i', 1)",
+        "INSERT INTO eval_runs (profile_id, purpose, state, plan, plan_sha256, incumbent_sha256, created_at) VALUES (?, 'calibration', 'finished', '{}', 'p', 'i', 1)",
       )
       .run(profileId).lastInsertRowid;
     const insert = db.prepare(

@@ -1,7 +1,7 @@
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, renameSync, truncateSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import type { SpoolHookEvent } from '../../../src/schemas.js';
+import type { SpoolHookEvent } from '#src/schemas.js';
 import { hookEvent } from '../observed.js';
 import { STATE_SCHEMA_22, STATE_SCHEMA_30 } from '../stateSchema.js';
 

@@ -1,4 +1,4 @@
-import type { Random } from '../../../src/gate/random.js';
+import type { Random } from '#src/gate/random.js';
 import type { HostWriter, MessageRow } from './host.js';
 import type { TrueSession } from './truth.js';
 

@@ -1,4 +1,4 @@
-import type { MetricsFigures } from '../../../src/store/metrics.js';
+import type { MetricsFigures } from '#src/store/metrics.js';
 
 /** What really happened in one session, written down while it happens. Times in milliseconds. */
 export interface TrueSession {

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { errorBudgetView } from '../../../services/errorBudget.js';
-import { evidenceFingerprint } from '../../../services/evidence.js';
-import { renewErrorBudget, requireRenewable } from '../../../services/evidenceEpochs.js';
-import { errorBudgetText } from '../../../text/errorBudget.js';
+import { errorBudgetView } from '#src/services/errorBudget.js';
+import { evidenceFingerprint } from '#src/services/evidence.js';
+import { renewErrorBudget, requireRenewable } from '#src/services/evidenceEpochs.js';
+import { errorBudgetText } from '#src/text/errorBudget.js';
 import { agree } from '../../agree.js';
 import { command } from '../../command.js';
 import { flag, reason } from '../../inputs.js';

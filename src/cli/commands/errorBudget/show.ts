@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { errorBudgetView } from '../../../services/errorBudget.js';
-import { errorBudgetText } from '../../../text/errorBudget.js';
+import { errorBudgetView } from '#src/services/errorBudget.js';
+import { errorBudgetText } from '#src/text/errorBudget.js';
 import { command } from '../../command.js';
 
 export const errorBudgetShowCommand = command({
