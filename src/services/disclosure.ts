@@ -25,6 +25,7 @@ export function disclosureLines(input: DisclosureInput): string[] {
       ? 'There is no judge: nobody else is shown an answer.'
       : `The judge, ${describeModel(judge, agent)}, sees the input, the answer, the tool calls and the rubric of every scenario with a judge check, holdout included. It does not see ${target}.`,
     `In trials the agent's own model, ${describeAgent(agent)}, sees ${target} with and without the edit, the profile's skills and memories, and the scenarios, as it does in your chats.`,
+    'Tools that reach outside of a trial are answered, not run, unless a scenario says `tools: contained` (in a container) or `tools: real` (on this machine, after you typed their names).',
     `Texts, answers and results are kept in ${dbPath} on this machine; nothing is sent anywhere else.`,
   ];
 }

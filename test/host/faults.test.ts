@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { afterAll, expect, it } from 'vitest';
+import { NO_SECRETS } from '#src/domain/secrets.js';
 import { createWarmRunner } from '#src/evaluation/warmRunner.js';
 import { evaluateExperiment } from '#src/services/evaluate.js';
 import { createExperiment } from '#src/store/experiments.js';
@@ -137,7 +138,7 @@ async function shop(): Promise<{
           hermes,
           slotsDir: join(test.root, 'slots'),
           pluginDir: process.cwd(),
-          scrub: (text) => text,
+          scrub: NO_SECRETS,
           env: process.env,
           prices: {},
           log: test.log,

@@ -43,6 +43,12 @@ export async function findContainer({ env, platform = process.platform, signal }
       'Install it: `apt install bubblewrap` on Debian and Ubuntu, `dnf install bubblewrap` on Fedora.',
     );
   }
+  if (setting('/proc/sys/kernel/yama/ptrace_scope') === '3') {
+    return none(
+      'kernel.yama.ptrace_scope is 3, and a container could not tell who calls the model',
+      'Set it to 2 or less, which takes a restart of the machine.',
+    );
+  }
   const options = {
     timeout: PROBE_MS,
     reject: false,

@@ -53,7 +53,7 @@ function runnerFinding(ctx: Context): Finding {
 async function containerFinding(ctx: Context): Promise<Finding> {
   const found = await ctx.findContainer();
   if (found.kind === null) {
-    return ok(`\`tools: contained\` is not available: ${found.problem}. No scenario needs to use it. ${found.fix}`);
+    return ok(`\`tools: contained\` is not available: ${found.problem}.`, found.fix);
   }
   const as = found.isolation.asRoot ? 'as a user of its own, not as root' : 'in a user namespace';
   return ok(`\`tools: contained\` runs in bubblewrap ${found.version} (${found.program}), ${as}.`);
