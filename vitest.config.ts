@@ -38,7 +38,9 @@ export default defineConfig({
           globalSetup: ['test/host/globalSetup.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          // Each file starts processes of its own: two at a time keep two cores busy and deadlines fair.
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
