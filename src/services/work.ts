@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
-import { getExperiment } from '../store/experiments.js';
+import { getExperiment, type ExperimentRow } from '../store/experiments.js';
 import { getJob, nextQueuedJob, runningJob, type JobKind, type JobRow } from '../store/jobs.js';
 import { PROCESS_OWNER } from './budget.js';
 import { runCalibration } from './calibrate.js';
@@ -85,8 +85,7 @@ const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
     const id = experimentOf(job);
     const payload = payloadSchema.parse(job.payload);
     const experiment = getExperiment(ctx.db, id);
-    // Decided while the job waited: there is nothing left to do.
-    if (experiment.state !== 'proposed') return;
+    if (isDecided(experiment)) return;
     if (experiment.candidateSha256 === null) {
       await measureIncumbent(ctx, id, { fence });
       await draftProposal(ctx, id, { fence });
@@ -95,7 +94,9 @@ const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
   },
   evaluate: async (ctx, { job, fence }) => {
     const { underpowered } = payloadSchema.parse(job.payload);
-    await evaluateExperiment(ctx, experimentOf(job), { fence, underpowered });
+    const id = experimentOf(job);
+    if (isDecided(getExperiment(ctx.db, id))) return;
+    await evaluateExperiment(ctx, id, { fence, underpowered });
   },
   window: async (ctx, { job, fence }) => {
     await judgeWindow(ctx, experimentOf(job), { fence });
@@ -103,6 +104,11 @@ const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
   run: runLoop,
   calibrate: runCalibration,
 };
+
+/** By a person while the job waited, or by an executor that died before it could say so: nothing is left to do. */
+function isDecided({ state, verdict }: ExperimentRow): boolean {
+  return state !== 'proposed' || verdict === 'keep';
+}
 
 function experimentOf(job: JobRow): number {
   if (job.experimentId === null)

@@ -68,7 +68,8 @@ describe('init', () => {
       /judge, small at 127\.0\.0\.1:8080 \(this machine\).*the tool calls.*holdout included/,
     );
     expect(disclosure[2]).toContain('custom agent-model at 127.0.0.1:9 (this machine)');
-    expect(disclosure[3]).toContain(ctx.paths.dbPath);
+    expect(disclosure[3]).toMatch(/answered, not run, unless.*contained.*real/);
+    expect(disclosure[4]).toContain(ctx.paths.dbPath);
   });
 
   test('what is switched off by privacy settings is not announced', async () => {
