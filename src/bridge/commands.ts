@@ -31,14 +31,14 @@ export async function runCliHere(
   session: Session,
   { argv, cwd }: { argv: readonly string[]; cwd: string },
 ): Promise<number> {
-  const [{ runCli }, { checkedOutput }] = await Promise.all([
+  const [{ runCli }, { checkedOutput, errorOutput }] = await Promise.all([
     import('../cli/run.js'),
     import('../cli/checkedOutput.js'),
   ]);
   return runCli(argv, {
     open: async (request) => open(session, request),
     stdout: checkedOutput(process.stdout),
-    stderr: checkedOutput(process.stderr),
+    stderr: errorOutput(process.stderr),
     stdin: process.stdin,
     env: session.env,
     isTTY: {

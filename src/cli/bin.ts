@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { openContext, silentLogger } from '../app.js';
 import { defaultHermesHome, hermesRootOf, profileNameOf } from '../hermes/paths.js';
 import type { Logger } from '../ports.js';
-import { checkedOutput } from './checkedOutput.js';
+import { checkedOutput, errorOutput } from './checkedOutput.js';
 import { runCli } from './run.js';
 
 /** The same command line without Hermes in front: models by `base_url` only, trials by the Hermes on PATH. */
@@ -43,7 +43,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
       ...(request.withoutDatabase === true ? { withoutDatabase: true } : {}),
     }),
   stdout: checkedOutput(process.stdout),
-  stderr: checkedOutput(process.stderr),
+  stderr: errorOutput(process.stderr),
   stdin: process.stdin,
   env: process.env,
   isTTY: {

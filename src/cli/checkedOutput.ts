@@ -29,3 +29,12 @@ export function checkedOutput(stream: NodeJS.WriteStream): Output {
     },
   };
 }
+
+/**
+ * Standard error as the stream it is: questions and the progress line draw on it. A failed write of it is no failure of
+ * the command, and without a listener it would end the process with a stack trace.
+ */
+export function errorOutput(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  stream.on('error', () => {});
+  return stream;
+}

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createPromptCheck } from '../../src/hermes/promptCheck.js';
 import { temporaryDirectory } from '../support/context.js';
@@ -15,6 +14,7 @@ import {
   textOf,
   type Responder,
 } from '../support/modelServer/index.js';
+import { processesIn } from './processes.js';
 import { SOUL, trialBench, type BenchOptions } from './trialFixture.js';
 
 const signal = new AbortController().signal;
@@ -127,10 +127,7 @@ describe('a trial in the real Hermes', () => {
     // Long enough for the host's own start on a busy machine.
     const result = await runner.run(spec({ timeoutMs: 25_000 }), signal);
     expect(result).toEqual(expect.objectContaining({ kind: 'completed', limitReached: 'time' }));
-    const { stdout } = await execa('ps', ['-eo', 'args']);
-    expect(stdout.split('\n').filter((line) => line.includes(slot.root) || line.includes('chat --query=Go.'))).toEqual(
-      [],
-    );
+    expect(processesIn(slot.root)).toEqual([]);
   });
 
   it('takes a provider’s error for a fault, and a usage limit for the end of the run', async () => {

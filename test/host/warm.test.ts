@@ -16,6 +16,7 @@ import {
   type ModelServer,
   type Responder,
 } from '../support/modelServer/index.js';
+import { processesIn } from './processes.js';
 import { trialBench, type BenchOptions, type SpecPart, type TrialBench } from './trialFixture.js';
 
 const signal = new AbortController().signal;
@@ -216,26 +217,6 @@ describe('the warm runner', () => {
 });
 
 // ── One loaded Hermes ─────────────────────────────────────────────────────
-
-interface Running {
-  readonly pid: number;
-  readonly command: string;
-}
-
-/** Processes with a home below the directory, whatever became of their parents. */
-function processesIn(root: string): Running[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const environment = readFileSync(join('/proc', name, 'environ'), 'utf8');
-      if (!environment.includes(`=${root}/`)) return [];
-      const command = readFileSync(join('/proc', name, 'cmdline'), 'utf8').replaceAll('\0', ' ');
-      return command === '' ? [] : [{ pid: Number(name), command }];
-    } catch {
-      return [];
-    }
-  });
-}
 
 /** The loaded process is the one that others were forked from. */
 function loadedIn(root: string): number | undefined {
