@@ -42,7 +42,7 @@ it(`every event of ${WRITERS} processes that are killed at random is counted onc
       const script = join(import.meta.dirname, 'many_events.py');
       const child = spawn(PYTHONS[0] ?? 'python3', ['-B', script, PLUGIN_DIR, file, name, String(EVENTS)], {
         env: { PATH: process.env.PATH, HERMES_HOME: fixture.home },
-        stdio: ['ignore', 'ignore', 'inherit'],
+        stdio: ['pipe', 'ignore', 'inherit'],
       });
       const exit = once(child, 'exit');
       // Killed wherever it is: the time is by chance, what it has written by then is not looked at.
@@ -75,7 +75,6 @@ it(`every event of ${WRITERS} processes that are killed at random is counted onc
   appendFileSync(torn, '{"v":1,"id":"torn","hook":"pre_llm');
   ingestSpool(fixture.ctx);
 
-  // On a busy machine a writer may get far before it is looked at; each is killed once in any case.
   expect(kills).toBeGreaterThanOrEqual(WRITERS);
   expect(events.length).toBeGreaterThanOrEqual(acknowledged);
   expect(events.length).toBeLessThanOrEqual(acknowledged + processes);
