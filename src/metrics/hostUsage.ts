@@ -1,30 +1,7 @@
 import type Database from 'better-sqlite3';
+import type { Continues, SessionUsage } from '../domain/sessionUsage.js';
 import { columnsOf, jsonKey, milliseconds } from './stateColumns.js';
 import { countTurns, inheritedFrom, type Inherited, type StoredMessage } from './turns.js';
-
-/** How a session took over the messages of another one. */
-export type Continues = 'compression' | 'branch';
-
-/** What one session used. `null` = this host does not store it. Times in milliseconds since the epoch. */
-export interface HostUsage {
-  readonly sessionId: string;
-  readonly source: string | null;
-  readonly continues: Continues | null;
-  readonly endReason: string | null;
-  readonly endedAt: number | null;
-  /** From its start to its end, or to its newest message while it is open. */
-  readonly durationMs: number | null;
-  readonly apiCalls: number | null;
-  /** Read from and written to the provider's cache included. */
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  /** USD; null as well when the host knew no price for any call. */
-  readonly costUsd: number | null;
-  /** Turns that are over and got no answer, stopped by a person or failed. */
-  readonly turnsUnanswered: number | null;
-  readonly toolCalls: number | null;
-  readonly toolErrors: number | null;
-}
 
 /** A one-shot process that fails ends no session; without any write for this long its last turn is over. */
 const QUIET_MS = 60 * 60 * 1000;
@@ -43,7 +20,7 @@ interface StoredSession {
 /** Visits what each stored session among `ids` used, in constant memory. Runs inside a transaction of the caller. */
 export function eachUsage(
   db: Database.Database,
-  { ids, now, visit }: { ids: readonly string[]; now: number; visit: (usage: HostUsage) => void },
+  { ids, now, visit }: { ids: readonly string[]; now: number; visit: (usage: SessionUsage) => void },
 ): void {
   const models = modelUsage(db, ids);
   const messagesOf = messageReader(db);
@@ -154,7 +131,7 @@ const NO_TURNS = { durationMs: null, turnsUnanswered: null, toolCalls: null, too
 function turnUsage(
   session: StoredSession,
   { now, messagesOf, continues }: { now: number; messagesOf: MessageReader | null; continues: Continues | null },
-): Pick<HostUsage, keyof typeof NO_TURNS> {
+): Pick<SessionUsage, keyof typeof NO_TURNS> {
   if (messagesOf === null) return NO_TURNS;
   const inherited: Inherited | null =
     continues !== null && session.parent !== null

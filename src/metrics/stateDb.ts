@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { eachUsage, type HostUsage } from './hostUsage.js';
+import type { SessionUsage } from '../domain/sessionUsage.js';
+import { eachUsage } from './hostUsage.js';
 import { columnsOf, jsonKey, milliseconds } from './stateColumns.js';
-
-export type { HostUsage } from './hostUsage.js';
 
 /** A session as the host stored it. Times are milliseconds since the epoch. */
 export interface HostSession {
@@ -24,7 +23,7 @@ export interface StateDb {
   /** Visits the stored sessions among `ids`, one at a time, so that long prompts do not pile up. */
   eachSession(ids: readonly string[], visit: (session: HostSession) => void): void;
   /** Visits what each stored session among `ids` used; `now` in milliseconds tells whether its last turn is over. */
-  eachUsage(ids: readonly string[], now: number, visit: (usage: HostUsage) => void): void;
+  eachUsage(ids: readonly string[], now: number, visit: (usage: SessionUsage) => void): void;
 }
 
 export type StateDbRead<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };

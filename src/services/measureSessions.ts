@@ -1,4 +1,5 @@
-import { readStateDb, type HostUsage } from '../metrics/stateDb.js';
+import type { SessionUsage } from '../domain/sessionUsage.js';
+import { readStateDb } from '../metrics/stateDb.js';
 import { immediate } from '../store/database.js';
 import type { ProfileRow } from '../store/profiles.js';
 import { saveNoSessionUsage, saveSessionUsage, sessionsToMeasure, settleSessions } from '../store/sessionUsage.js';
@@ -38,7 +39,7 @@ function measureBatch(
   ids: readonly string[],
 ): boolean {
   const at = ctx.clock.now();
-  const found = new Map<string, HostUsage>();
+  const found = new Map<string, SessionUsage>();
   const read = readStateDb(profile.rootPath, (state) => {
     state.eachUsage(ids, at, (usage) => found.set(usage.sessionId, usage));
   });

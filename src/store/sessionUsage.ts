@@ -1,22 +1,6 @@
+import type { SessionUsage } from '../domain/sessionUsage.js';
 import type { Db } from './database.js';
 import { prepared } from './prepared.js';
-
-/** What the host's state.db says of a session. `null` = that host does not store it. Times in milliseconds. */
-export interface SessionUsage {
-  readonly sessionId: string;
-  readonly source: string | null;
-  readonly continues: 'compression' | 'branch' | null;
-  readonly endReason: string | null;
-  readonly endedAt: number | null;
-  readonly durationMs: number | null;
-  readonly apiCalls: number | null;
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  readonly costUsd: number | null;
-  readonly turnsUnanswered: number | null;
-  readonly toolCalls: number | null;
-  readonly toolErrors: number | null;
-}
 
 type Owned<T> = T & { readonly profileId: number; readonly at: number };
 
