@@ -72,34 +72,21 @@ export interface GitState {
   readonly env?: () => NodeJS.ProcessEnv;
 }
 
-const skipped = (
-  state: string,
-  reason: RegExp,
-  arrange: GitState['arrange'],
-  more: Partial<GitState> = {},
-): GitState => ({
-  state,
-  reason,
-  arrange,
-  commit: 'skipped',
-  ...more,
-});
+const uncommitted =
+  (commit: 'skipped' | 'failed') =>
+  (state: string, reason: RegExp, arrange: GitState['arrange'], more: Partial<GitState> = {}): GitState => ({
+    state,
+    reason,
+    arrange,
+    commit,
+    ...more,
+  });
+const skipped = uncommitted('skipped');
+const failed = uncommitted('failed');
 const committed = (state: string, arrange: GitState['arrange'], more: Partial<GitState> = {}): GitState => ({
   state,
   arrange,
   commit: 'committed',
-  ...more,
-});
-const failed = (
-  state: string,
-  reason: RegExp,
-  arrange: GitState['arrange'],
-  more: Partial<GitState> = {},
-): GitState => ({
-  state,
-  reason,
-  arrange,
-  commit: 'failed',
   ...more,
 });
 
