@@ -164,6 +164,22 @@ function diskFault(error: unknown): { code: ErrorCode; what: string; hint: strin
   };
 }
 
+const NOT_WRITTEN: Readonly<Record<string, string>> = {
+  ENOSPC: 'has no space left',
+  EDQUOT: "has no room left in this user's quota",
+  EROFS: 'is mounted read-only',
+  EACCES: 'is not writable for this user',
+  EPERM: 'is not writable for this user',
+  ENOENT: 'is not there',
+  ENOTDIR: 'is no directory',
+};
+
+/** What a fault of the system says about the directory that was to be written, in words; null for any other fault. */
+export function whyNotWritten(error: unknown): string | null {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return NOT_WRITTEN[code] ?? null;
+}
+
 /** The JSON form of an error: `{code, message, hint?, problems?}`. */
 export function errorToJson(error: KarpathyError): Record<string, unknown> {
   return {

@@ -1,13 +1,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scrubber } from '../domain/secrets.js';
+import { isKarpathyError, KarpathyError, whyNotWritten } from '../errors.js';
 import type { HermesCommand, TrialResult, TrialRunner, TrialSpec } from '../ports.js';
 import { userTurns } from '../schemas.js';
 import { readGuardRecord, type GuardRecord } from './guardRecord.js';
 import { textOf, type HermesProcess, type LaidSlot } from './hermesProcess.js';
 import type { ContainerSettings } from './container/containedProcess.js';
 import { askHostFacts, type HostFacts } from './hostFacts.js';
-import { laySlot, wipeSlots, type SlotPaths, type SlotSource, type SlotTrial } from './slot.js';
+import { laySlot, slotPaths, wipeSlots, type SlotPaths, type SlotSource, type SlotTrial } from './slot.js';
 import { readSlotConfig } from './slotConfig.js';
 import { holdSlots, type SlotHold } from './slotHold.js';
 import { frozenDir, slotTemplate, type Laid, type SlotTemplate } from './slotTemplate.js';
@@ -59,16 +60,22 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
     const ask = { hermes: options.hermes, pluginDir: options.pluginDir, signal };
     const facts = await askHostFacts(provider, { ...ask, env: baseEnv(options, options.profileHome) });
     const source = slotSource(options, facts);
-    const hold = holdSlots(source);
+    const hold = orNotLaid(options.slotsDir, () => holdSlots(source));
     wipeSlots(source); // what a worker that was killed has left
-    return { source, hold, template: slotTemplate(source) };
+    try {
+      return { source, hold, template: slotTemplate(source) };
+    } catch (error) {
+      rmSync(frozenDir(source), { recursive: true, force: true });
+      hold.release();
+      throw notLaid(frozenDir(source), error);
+    }
   };
   const lay = ({ source, template, hold }: Prepared, spec: TrialSpec): LaidSlot => {
     hold.assertHeld();
-    const { paths, keys, laid } = laySlot({ source, template }, spec.slot, {
-      trial: slotTrial(spec),
-      laid: laidSlots.get(spec.slot),
-    });
+    const trial = slotTrial(spec);
+    const { paths, keys, laid } = orNotLaid(slotPaths(source, spec.slot).root, () =>
+      laySlot({ source, template }, spec.slot, { trial, laid: laidSlots.get(spec.slot) }),
+    );
     laidSlots.set(spec.slot, laid);
     const env = { ...baseEnv(options, paths.home), ...keys, HOME: paths.userHome, TMPDIR: paths.temp };
     const { slot, policy } = spec;
@@ -109,6 +116,25 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
       prepared = null;
     },
   };
+}
+
+function orNotLaid<T>(root: string, lay: () => T): T {
+  try {
+    return lay();
+  } catch (error) {
+    throw notLaid(root, error);
+  }
+}
+
+/** A full disk or a directory that is read-only, by name; anything else as it is. */
+function notLaid(path: string, error: unknown): unknown {
+  const why = isKarpathyError(error) ? null : whyNotWritten(error);
+  if (why === null) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new KarpathyError('io', `The slot ${path} cannot be laid: its directory ${why} (${message}).`, {
+    cause: error,
+    hint: 'Finished trials are kept. Free some space or make it writable, then run the command again.',
+  });
 }
 
 function slotSource(options: TrialRunnerOptions, facts: HostFacts): SlotSource {

@@ -1,8 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
-  accessSync,
   closeSync,
-  constants,
   fchmodSync,
   fchownSync,
   fsyncSync,
@@ -15,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { KarpathyError } from '../errors.js';
+import { KarpathyError, whyNotWritten } from '../errors.js';
 import { anchorDirectory, type AnchoredDirectory } from './anchoredDirectory.js';
 import { hashAt } from './target.js';
 
@@ -38,7 +37,8 @@ export interface Replacement {
 
 /**
  * Puts `bytes` in the place of the file at `path`, all or nothing: temp file, fsync, rename, fsync of the directory,
- * read back. The group of a file that is replaced is kept.
+ * read back. Of a file that is replaced, the group is kept, and of the target on Linux its access control list and
+ * extended attributes.
  * @throws KarpathyError `io`; the file then holds either all of its old or all of its new bytes. `conflict` with
  *   nothing written when the file or its directory is another than expected
  */
@@ -61,9 +61,15 @@ function replaceIn(
   { path, bytes, options }: { path: string; bytes: Uint8Array; options: Replacement },
 ): void {
   const file = directory.at(basename(path));
-  const temporary = directory.at(temporaryName(basename(path)));
+  const name = temporaryName(basename(path));
+  const temporary = directory.at(name);
+  const like = options.expecting === undefined ? null : basename(path);
   try {
-    writeDurably(temporary, bytes, { mode: options.mode, like: file });
+    writeDurably(temporary, bytes, {
+      mode: options.mode,
+      like: file,
+      keepAttributes: () => (like === null ? undefined : copyAttributes(directory.at('.'), { from: like, to: name })),
+    });
     directory.assertInPlace();
     if (options.expecting !== undefined && hashAt(file) !== options.expecting) {
       throw new KarpathyError('conflict', `${path} was changed by somebody else just now; nothing was written.`);
@@ -73,7 +79,11 @@ function replaceIn(
     rmSync(temporary, { force: true });
     throw ioError(path, error);
   }
-  syncDirectory(directory.at('.'));
+  try {
+    syncDirectory(directory.at('.'));
+  } catch (error) {
+    throw ioError(path, error);
+  }
   directory.assertInPlace();
   if (!readFileSync(file).equals(bytes)) {
     throw new KarpathyError('io', `${path} does not read back as it was written.`, {
@@ -82,9 +92,17 @@ function replaceIn(
   }
 }
 
-function writeDurably(path: string, bytes: Uint8Array, options: { mode: number; like: string }): void {
+interface NewFile {
+  readonly mode: number;
+  /** The file whose group it gets. */
+  readonly like: string;
+  readonly keepAttributes: () => void;
+}
+
+function writeDurably(path: string, bytes: Uint8Array, options: NewFile): void {
   const fd = openSync(path, 'wx', 0o600);
   try {
+    options.keepAttributes();
     for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
     keepGroup(fd, options.like);
     // After chown, which clears set-id bits.
@@ -93,6 +111,22 @@ function writeDurably(path: string, bytes: Uint8Array, options: { mode: number; 
   } finally {
     closeSync(fd);
   }
+}
+
+const COPY_WITHIN_MS = 5000;
+
+/**
+ * Access control list and extended attributes, for which Node has no calls: GNU's `cp` copies them where it is there.
+ * Without it, or where the file system has none, the file gets its mode and group and no more.
+ */
+function copyAttributes(directory: string, { from, to }: { from: string; to: string }): void {
+  if (process.platform !== 'linux') return;
+  // By names in a directory that is held open, as everything else.
+  spawnSync('cp', ['--attributes-only', '--preserve=mode,xattr', '--', `./${from}`, `./${to}`], {
+    cwd: directory,
+    stdio: 'ignore',
+    timeout: COPY_WITHIN_MS,
+  });
 }
 
 function keepGroup(fd: number, like: string): void {
@@ -106,25 +140,16 @@ function keepGroup(fd: number, like: string): void {
 }
 
 /** Makes a rename survive a power cut. */
-export function syncDirectory(directory: string): void {
+function syncDirectory(directory: string): void {
   const fd = openSync(directory, 'r');
   try {
     fsyncSync(fd);
   } catch (error) {
     // Some network file systems refuse to sync a directory; they sync it themselves.
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code !== 'EINVAL' && code !== 'ENOTSUP') throw ioError(directory, error);
+    if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error;
   } finally {
     closeSync(fd);
-  }
-}
-
-/** @throws KarpathyError `io` when the file's directory does not allow a replacement */
-export function checkReplaceable(path: string): void {
-  try {
-    accessSync(dirname(path), constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw ioError(path, error);
   }
 }
 
@@ -140,11 +165,14 @@ export function removeLeftovers(path: string): void {
   for (const name of names) if (name.startsWith(prefix)) rmSync(join(dirname(path), name), { force: true });
 }
 
-function ioError(path: string, error: unknown): KarpathyError {
+/** A fault of the system as the error of the file that could not be written. */
+export function ioError(path: string, error: unknown): KarpathyError {
   if (error instanceof KarpathyError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new KarpathyError('io', `${path} cannot be written: ${message}.`, {
+  const why = whyNotWritten(error);
+  const said = why === null ? message : `${dirname(path)} ${why} (${message})`;
+  return new KarpathyError('io', `${path} cannot be written: ${said}.`, {
     cause: error,
-    hint: 'Check the permissions of its directory and the space left.',
+    hint: 'Check the permissions of its directory and the space left, then run the command again.',
   });
 }

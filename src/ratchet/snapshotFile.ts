@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { replaceFile } from './atomicFile.js';
+import { ioError, replaceFile } from './atomicFile.js';
 import { sha256 } from './digest.js';
 
 /**
@@ -19,10 +19,14 @@ export function writeSnapshotFile(
 ): string {
   const name = `${snapshot.experimentId}-${snapshot.kind}-${sha256(snapshot.bytes).slice(0, 12)}`;
   const path = join(directory, name + extname(snapshot.targetRelpath));
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  if (existsSync(path) && readFileSync(path).equals(snapshot.bytes)) {
-    chmodSync(path, 0o600);
-    return path;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (existsSync(path) && readFileSync(path).equals(snapshot.bytes)) {
+      chmodSync(path, 0o600);
+      return path;
+    }
+  } catch (error) {
+    throw ioError(path, error);
   }
   replaceFile(path, snapshot.bytes, { mode: 0o600 });
   return path;

@@ -1,6 +1,8 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { requireRoom } from '../ratchet/room.js';
 import { copyDatabase, requireIntact, type Copied } from '../store/backup.js';
-import { openDatabase } from '../store/database.js';
+import { openDatabase, type Db } from '../store/database.js';
 import { restoreDatabase, type Restored } from '../store/restore.js';
 import { requirePerson } from './authority.js';
 import type { Context } from './context.js';
@@ -13,8 +15,9 @@ import { refreshMarkers } from './markers.js';
  */
 export function backup(ctx: Context, options: { readonly toFile?: string } = {}): Copied {
   requireIntact(ctx.db, ctx.paths.dbPath);
-  if (options.toFile !== undefined) return copyDatabase(ctx.db, options.toFile);
   const { backupsDir } = ctx.paths;
+  requireRoom([{ what: 'the backup', path: options.toFile ?? backupsDir, bytes: databaseBytes(ctx.db) }]);
+  if (options.toFile !== undefined) return copyDatabase(ctx.db, options.toFile);
   return copyDatabase(ctx.db, join(backupsDir, `${stamp(ctx)}.db`), join(backupsDir, '.partial'));
 }
 
@@ -27,6 +30,7 @@ export function backup(ctx: Context, options: { readonly toFile?: string } = {})
 export function restore(ctx: Context, file: string): Restored {
   requirePerson(ctx, 'replacing the controller DB');
   const { paths } = ctx;
+  requireRoom([{ what: 'copies of both databases', path: paths.dbPath, bytes: copiesBytes(file, paths.dbPath) }]);
   const restored = restoreDatabase(paths.dbPath, file, { keepAs: `${paths.dbPath}.replaced-${stamp(ctx)}` });
   const db = openDatabase(paths.dbPath);
   try {
@@ -35,6 +39,16 @@ export function restore(ctx: Context, file: string): Restored {
     db.close();
   }
   return restored;
+}
+
+function databaseBytes(db: Db): number {
+  return (db.pragma('page_count', { simple: true }) as number) * (db.pragma('page_size', { simple: true }) as number);
+}
+
+/** What is put in place is copied beside the DB and then written through its log; what was there is kept. */
+function copiesBytes(file: string, dbPath: string): number {
+  const size = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return 3 * size(file) + size(dbPath) + size(`${dbPath}-wal`);
 }
 
 /** `2026-01-05T12-00-00-000Z`: sorts by time and is a file name everywhere. */

@@ -17,6 +17,7 @@ import type { Context } from './context.js';
 import { evalProgress } from './evalProgress.js';
 import { dropDeadFrozen } from './frozenRuns.js';
 import { chargeJudge } from './trialBudget.js';
+import { requireRoomForTrials } from './room.js';
 import { runTrial } from './runTrial.js';
 import { yieldToTurns } from './yieldToTurns.js';
 
@@ -54,6 +55,7 @@ export async function withEvalSession<T>(
 ): Promise<T> {
   const row = getEvalRun(ctx.db, options.evalRunId);
   const plan = restorePlan(row);
+  requireRoomForTrials(ctx);
   dropDeadFrozen(ctx);
   const runner = await ctx.makeRunner({
     evalRunId: row.id,

@@ -4,11 +4,12 @@ import { listJobs } from '../store/jobs.js';
 import { commandLine } from './authority.js';
 import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
+import { requireRoomForTrials } from './room.js';
 
 /**
  * The job that brings a proposed experiment to its verdict: the one that is open, whatever it waits for, else a new
  * one, which drafts first when there is no edit yet. Returns its id.
- * @throws KarpathyError `wrong_state` when the verdict is keep already
+ * @throws KarpathyError `wrong_state` when the verdict is keep already, `io` without room for the slots
  */
 export function evaluationJob(ctx: Context, experiment: ExperimentRow, options: { underpowered: boolean }): number {
   const open = listJobs(ctx.db, { profileId: experiment.profileId, open: true }).find(
@@ -21,6 +22,7 @@ export function evaluationJob(ctx: Context, experiment: ExperimentRow, options: 
       hint: `\`${commandLine(ctx, `approve ${id}`)}\` or \`${commandLine(ctx, `reject ${id} --reason '…'`)}\`.`,
     });
   }
+  requireRoomForTrials(ctx);
   const kind = experiment.candidateSha256 === null ? 'propose' : 'evaluate';
   return enqueue(ctx, { kind, experimentId: experiment.id, payload: { evaluate: true, ...options } });
 }

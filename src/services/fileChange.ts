@@ -1,9 +1,10 @@
+import { dirname } from 'node:path';
 import type { Actor, ExperimentState } from '../domain/experiment.js';
 import { KarpathyError } from '../errors.js';
-import { checkReplaceable } from '../ratchet/atomicFile.js';
 import { ABSENT, sha256 } from '../ratchet/digest.js';
 import type { Inspection } from '../ratchet/git.js';
 import { writeIntent } from '../ratchet/journal.js';
+import { requireRoom, type Need } from '../ratchet/room.js';
 import { writeSnapshotFile } from '../ratchet/snapshotFile.js';
 import { immediate } from '../store/database.js';
 import { getExperiment, markConflict, transition, type ExperimentRow } from '../store/experiments.js';
@@ -19,6 +20,7 @@ import { wrongState, type TransitionColumns } from '../store/transitions.js';
 import type { Context } from './context.js';
 import { commitOperation } from './gitProvenance.js';
 import { followMarkers } from './followMarkers.js';
+import { rowsNeed } from './room.js';
 import { settleOperation } from './settleOperation.js';
 
 /** A change of the target file together with the change of state that it means. */
@@ -46,7 +48,7 @@ const ATTEMPTS = 5;
  * @throws KarpathyError `wrong_state`, `conflict`, `bad_target`, `io`, `busy`, all with the file untouched
  */
 export async function changeFile(ctx: Context, change: FileChange): Promise<ExperimentRow> {
-  checkReplaceable(change.path);
+  requireRoom(needsOf(ctx, change));
   // Loading git takes longer than most commands take in all, and only a change of a file needs it.
   const { inspectInGit } = await import('../ratchet/git.js');
   const git = await inspectInGit(change.path, ctx.env);
@@ -69,6 +71,16 @@ export async function changeFile(ctx: Context, change: FileChange): Promise<Expe
   await commitOperation(ctx, operation);
   followMarkers(ctx);
   return getExperiment(ctx.db, change.experiment.id);
+}
+
+/** The rows hold both sides twice: as an operation and as snapshots. */
+function needsOf(ctx: Context, { path, prior, next }: FileChange): Need[] {
+  const both = (prior?.length ?? 0) + next.length;
+  return [
+    { what: 'the new text', path: dirname(path), bytes: next.length },
+    { what: 'copies of both texts', path: ctx.paths.snapshotsDir, bytes: both },
+    rowsNeed(ctx, 2 * both),
+  ];
 }
 
 function editedMeanwhile(change: FileChange): KarpathyError {

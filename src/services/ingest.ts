@@ -16,6 +16,8 @@ import {
   spoolCursor,
 } from '../store/spool.js';
 import type { Context } from './context.js';
+import { requireRoom } from '../ratchet/room.js';
+import { rowsNeed } from './room.js';
 import { readSessionFacts, type SessionFacts } from './sessionFacts.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -36,6 +38,7 @@ type IngestContext = Pick<Context, 'db' | 'clock' | 'log' | 'paths'>;
 /**
  * Takes what the hooks of all profiles have written. Rows and the file's offset move in one transaction, so a crash
  * or a second ingester neither loses nor doubles an event. A line that is no event is kept in `spool_quarantine`.
+ * @throws KarpathyError `io` when the DB has no room; the events stay in the spool
  */
 export function ingestSpool(ctx: IngestContext): IngestSummary {
   const files = listSpool(ctx.paths.spoolDir);
@@ -131,6 +134,7 @@ function storeChunk(ctx: IngestContext, input: Chunk): { events: number; quarant
   // The host's store is read before our write lock is taken: it may have to wait for the host.
   const factsOf = factsForEvents(ctx, chunk.events, input.profileOf);
   const at = ctx.clock.now();
+  requireRoom([rowsNeed(ctx, chunk.to - chunk.from)]);
   return immediate(ctx.db, () => {
     if ((spoolCursor(ctx.db, file.name)?.offset ?? null) !== input.cursorOffset) return null;
     let events = 0;

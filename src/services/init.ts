@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { KarpathyError } from '../errors.js';
+import { requireRoom } from '../ratchet/room.js';
 import { agentModel } from '../hermes/profiles.js';
 import type { ModelChoice } from '../schemas.js';
 import { immediate } from '../store/database.js';
@@ -9,6 +10,7 @@ import { planInit, roundedUp, type InitInput, type InitPlan } from './initPlan.j
 import { refreshMarkers } from './markers.js';
 import { describeAgent } from './modelNames.js';
 import { commandFor } from './requireProfile.js';
+import { rowsNeed } from './room.js';
 import { setupEstimate, type SetupEstimate } from './setupEstimate.js';
 
 export interface InitResult extends InitPlan {
@@ -48,6 +50,7 @@ export async function initProfile(
       },
     );
   }
+  requireRoom([rowsNeed(ctx, 0), { what: 'the data directory', path: ctx.paths.dataDir, bytes: 0 }]);
   mkdirSync(ctx.paths.dataDir, { recursive: true, mode: 0o700 });
   chmodSync(ctx.paths.dataDir, 0o700);
   const row = immediate(ctx.db, () =>

@@ -207,8 +207,8 @@ function recordProgress(ctx: Context, lease: Lease): (update: ProgressUpdate) =>
   };
 }
 
-/** Stops that a person can lift: the work done so far is kept and the job goes on when asked for again. */
-const WAITS_FOR_A_PERSON: ReadonlySet<ErrorCode> = new Set(['budget', 'model_limit', 'price_unknown', 'paused']);
+/** Stops that a person can lift (`io`: a full disk): what is done is kept and the job goes on when asked for again. */
+const WAITS_FOR_A_PERSON: ReadonlySet<ErrorCode> = new Set(['budget', 'model_limit', 'price_unknown', 'paused', 'io']);
 
 function settleFailure(
   ctx: Context,

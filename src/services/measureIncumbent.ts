@@ -8,7 +8,14 @@ import type { Fence } from './jobLease.js';
 import { runTrainBaseline } from './trainBaseline.js';
 
 /** After these the same job can go on; anything else ends the experiment, or it would hold the profile's place. */
-const RESUMABLE: ReadonlySet<ErrorCode> = new Set(['interrupted', 'busy', 'budget', 'model_limit', 'price_unknown']);
+const RESUMABLE: ReadonlySet<ErrorCode> = new Set([
+  'interrupted',
+  'busy',
+  'budget',
+  'model_limit',
+  'price_unknown',
+  'io',
+]);
 
 /**
  * Runs the train scenarios for an experiment that has no edit yet. When that fails for good, the experiment ends

@@ -14,6 +14,7 @@ import { estimateRun } from './estimateEvaluation.js';
 import { evidenceFingerprint } from './evidence.js';
 import { plannedAgent } from './plannedAgent.js';
 import { requireProfile } from './requireProfile.js';
+import { requireRoomForTrials } from './room.js';
 import { described } from './scenarioNames.js';
 import { inCacheOrder, withToolsets } from './suiteToolsets.js';
 
@@ -80,12 +81,14 @@ export function resumableRun(
 
 /**
  * Fixes everything about a run and stores it, before any trial.
- * @throws KarpathyError `bad_scenario` for a tool policy that can't be run, `host_failed` without a Hermes
+ * @throws KarpathyError `bad_scenario` for a tool policy that can't be run, `host_failed` without a Hermes, `io` without
+ *   room for the slots
  */
 export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRunRow> {
   const profile = requireProfile(ctx);
   if (ctx.hermes === null) throw noHermes();
   const { runner } = ctx.config.config;
+  requireRoomForTrials(ctx);
   await assertContainable(ctx, request.scenarios);
   const realConfirmed = assertTestable(ctx, request.scenarios);
   const incumbentSha256 = digestOf(request.contents.incumbent);

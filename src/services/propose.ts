@@ -2,8 +2,9 @@ import type { StructuredEdit } from '../domain/edit.js';
 import { HUMAN_PROPOSER } from '../domain/experiment.js';
 import { describeModel } from '../domain/models.js';
 import { placeSentences } from '../domain/sentences.js';
-import { isKarpathyError, KarpathyError, toKarpathyError } from '../errors.js';
+import { isKarpathyError, KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
 import type { ChatMessage, Completion } from '../ports.js';
+import { requireRoom } from '../ratchet/room.js';
 import { immediate } from '../store/database.js';
 import {
   createExperiment,
@@ -30,6 +31,7 @@ import { readProposalAnswer } from './proposalAnswer.js';
 import { proposalMessages, repairMessages } from './proposalPrompt.js';
 import { askProposer, assertProposerThere, assertProposerUsable } from './proposer.js';
 import { commandFor, requireProfile } from './requireProfile.js';
+import { requireRoomForTrials, rowsNeed } from './room.js';
 
 const FAILING_TRIALS_SHOWN = 8;
 
@@ -55,7 +57,7 @@ export interface StartedProposal {
  * Starts an experiment: a model's takes the profile's place at once and is drafted by its job, a person's is complete
  * (or refused before anything is written).
  * @throws KarpathyError `not_initialised`, `in_flight`, `bad_target`, `bad_edit`, `blocked_by_host`, `bad_scenario`,
- *   `bad_config`, `host_failed`, `same_model`, `price_unknown`, `budget`, `underpowered`, `model_failed`
+ *   `bad_config`, `host_failed`, `same_model`, `price_unknown`, `budget`, `underpowered`, `model_failed`, `io`
  */
 export async function startProposal(
   ctx: Context,
@@ -64,6 +66,7 @@ export async function startProposal(
 ): Promise<StartedProposal> {
   requireProfile(ctx);
   assertNoneInFlight(ctx);
+  requireRoom([rowsNeed(ctx, 0)]);
   const base = readBase(ctx);
   const deletes = source.by === 'person' && 'edit' in source && source.edit.operation === 'delete';
   if (options.evaluate) await assertCanEvaluate(ctx, { ...options, kind: deletes ? 'deletion' : 'improvement' });
@@ -111,7 +114,7 @@ function assertNoneInFlight(ctx: Context): void {
 /**
  * What can be known to be missing before anything is spent on an evaluation.
  * @throws KarpathyError `bad_scenario` without a holdout, `underpowered` with too small a one, `host_failed` without
- *   a Hermes
+ *   a Hermes, `io` without room for the slots
  */
 export async function assertCanEvaluate(
   ctx: Context,
@@ -133,6 +136,7 @@ export async function assertCanEvaluate(
       hint: 'Run `hermes karpathy`, or set runner.hermes to the path of the Hermes executable.',
     });
   }
+  requireRoomForTrials(ctx);
   if (options.underpowered === true) return;
   const share = shareOf(ctx, { kind: options.kind ?? 'improvement', evidence: await evidenceFingerprint(ctx) });
   requirePower(ctx, { share, experiment: null });
@@ -189,6 +193,9 @@ function proposalPrompt(
   });
 }
 
+/** None of these says anything about the draft: the job can go on. */
+const LEAVES_IT_OPEN: ReadonlySet<ErrorCode> = new Set(['interrupted', 'busy', 'wrong_state', 'io']);
+
 export interface DraftOptions {
   /** Throws when the job's lease was taken over; called with every write. */
   readonly fence?: () => void;
@@ -198,7 +205,7 @@ export interface DraftOptions {
  * Lets the proposer draft the edit of an experiment that has none. An answer that cannot be used gets one more try
  * with the reason; after that, and when the model fails, the experiment ends `rejected` by `system`.
  * @throws KarpathyError `bad_edit`, `blocked_by_host`, `model_failed`, `model_limit`, `budget`, ... after the rejection;
- *   `interrupted` and `busy` leave the experiment as it is
+ *   `interrupted`, `busy` and `io` leave the experiment as it is
  */
 export async function draftProposal(ctx: Context, experimentId: number, options: DraftOptions = {}): Promise<void> {
   const experiment = ownExperiment(ctx, experimentId);
@@ -217,7 +224,7 @@ export async function draftProposal(ctx: Context, experimentId: number, options:
       ctx.signal.aborted && !isKarpathyError(thrown)
         ? new KarpathyError('interrupted', 'Interrupted.')
         : toKarpathyError(thrown);
-    if (error.code === 'interrupted' || error.code === 'busy' || error.code === 'wrong_state') throw error;
+    if (LEAVES_IT_OPEN.has(error.code)) throw error;
     rejectDraft(ctx, experimentId, { error, options });
     throw rejected(experimentId, error);
   }

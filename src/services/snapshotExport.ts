@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { KarpathyError } from '../errors.js';
 import { replaceFile } from '../ratchet/atomicFile.js';
+import { requireRoom } from '../ratchet/room.js';
 import { findSnapshot, type SnapshotKind } from '../store/snapshots.js';
 import type { Context } from './context.js';
 import { ownExperiment } from './ownExperiment.js';
@@ -56,6 +57,13 @@ function write(snapshot: { content: Buffer; mode: number }, options: { toFile?: 
       hint: 'Name a file that does not exist yet.',
     });
   }
-  replaceFile(path, snapshot.content, { mode: 0o600 });
+  requireRoom([{ what: 'the snapshot', path: dirname(path), bytes: snapshot.content.length }]);
+  try {
+    replaceFile(path, snapshot.content, { mode: 0o600 });
+  } catch (error) {
+    // It was not there before, and what may not last is not left behind as if it did.
+    rmSync(path, { force: true });
+    throw error;
+  }
   return path;
 }

@@ -1,5 +1,6 @@
 import { isKarpathyError } from '../errors.js';
-import { getJob, nextQueuedJob, runningJob } from '../store/jobs.js';
+import { getExperiment } from '../store/experiments.js';
+import { getJob, nextQueuedJob, runningJob, type JobRow } from '../store/jobs.js';
 import { findProfile, type ProfileRow } from '../store/profiles.js';
 import { PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
@@ -12,7 +13,7 @@ import { reconcileOperations, type Reconciled } from './reconcile.js';
 import { commandFor } from './requireProfile.js';
 import { judgeWindow, refreshWindows, type WindowOutcome, type WindowStatus } from './window.js';
 import { retryText, windowRetry } from './windowRetry.js';
-import { runJobNow } from './work.js';
+import { isDone, runJobNow } from './work.js';
 
 /** What a wake-up found and did. */
 export interface TickSummary {
@@ -94,10 +95,9 @@ async function goOn(ctx: Context, profile: ProfileRow, runJob: typeof runJobNow)
     clearSlots(ctx.paths.slotsDir, ctx.profile.home);
   }
   if (runningJob(ctx.db, profile.id) !== null) return null;
-  // The job of a window is looked after where its window is.
-  const job = nextQueuedJob(ctx.db, { profileId: profile.id, kinds: ['propose', 'evaluate', 'run', 'calibrate'] });
+  const job = queuedJob(ctx, profile.id);
   if (job === null) return null;
-  const refusal = whyNotNow(ctx);
+  const refusal = isDone(ctx, job) ? null : whyNotNow(ctx);
   if (refusal !== null) return `Job ${job.id} (${job.kind}) is queued. ${refusal}`;
   try {
     await runJob(ctx, job.id);
@@ -106,6 +106,15 @@ async function goOn(ctx: Context, profile: ProfileRow, runJob: typeof runJobNow)
     return `Job ${job.id} (${job.kind}) stopped: ${error.message}`;
   }
   return null;
+}
+
+/** The job of a live window is looked after where its window is. */
+function queuedJob(ctx: Context, profileId: number): JobRow | null {
+  const job = nextQueuedJob(ctx.db, { profileId, kinds: ['propose', 'evaluate', 'run', 'calibrate'] });
+  if (job !== null) return job;
+  const window = nextQueuedJob(ctx.db, { profileId, kinds: ['window'] });
+  const isLive = window?.experimentId != null && getExperiment(ctx.db, window.experimentId).state === 'live';
+  return isLive ? null : window;
 }
 
 /** Why background trials may not run now, with the way out; null when they may. */

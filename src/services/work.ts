@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { KarpathyError, toKarpathyError, type ErrorCode } from '../errors.js';
-import { getExperiment, type ExperimentRow } from '../store/experiments.js';
+import { baselinesOf } from '../store/baselines.js';
+import { getExperiment } from '../store/experiments.js';
 import { getJob, nextQueuedJob, runningJob, type JobKind, type JobRow } from '../store/jobs.js';
 import { PROCESS_OWNER } from './budget.js';
 import { runCalibration } from './calibrate.js';
@@ -84,9 +85,8 @@ const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
   propose: async (ctx, { job, fence }) => {
     const id = experimentOf(job);
     const payload = payloadSchema.parse(job.payload);
-    const experiment = getExperiment(ctx.db, id);
-    if (isDecided(experiment)) return;
-    if (experiment.candidateSha256 === null) {
+    if (isDone(ctx, job)) return;
+    if (getExperiment(ctx.db, id).candidateSha256 === null) {
       await measureIncumbent(ctx, id, { fence });
       await draftProposal(ctx, id, { fence });
     }
@@ -94,20 +94,40 @@ const HANDLERS: Readonly<Record<JobKind, JobHandler>> = {
   },
   evaluate: async (ctx, { job, fence }) => {
     const { underpowered } = payloadSchema.parse(job.payload);
-    const id = experimentOf(job);
-    if (isDecided(getExperiment(ctx.db, id))) return;
-    await evaluateExperiment(ctx, id, { fence, underpowered });
+    if (isDone(ctx, job)) return;
+    await evaluateExperiment(ctx, experimentOf(job), { fence, underpowered });
   },
   window: async (ctx, { job, fence }) => {
+    if (isDone(ctx, job)) return;
     await judgeWindow(ctx, experimentOf(job), { fence });
   },
   run: runLoop,
   calibrate: runCalibration,
 };
 
-/** By a person while the job waited, or by an executor that died before it could say so: nothing is left to do. */
-function isDecided({ state, verdict }: ExperimentRow): boolean {
-  return state !== 'proposed' || verdict === 'keep';
+/**
+ * Whether what the job was to decide is decided: by a person while it waited, or by an executor that died before it
+ * could say so. Then nothing is left to do, and nothing has failed.
+ */
+export function isDone(ctx: Pick<Context, 'db'>, job: JobRow): boolean {
+  switch (job.kind) {
+    case 'propose':
+    case 'evaluate': {
+      const { state, verdict } = getExperiment(ctx.db, experimentOf(job));
+      return state !== 'proposed' || verdict === 'keep';
+    }
+    case 'window': {
+      const { id, state, profileId } = getExperiment(ctx.db, experimentOf(job));
+      if (state !== 'live' && state !== 'verified') return true;
+      // A verified one may be asked about again; a confirmation leaves its baseline.
+      return baselinesOf(ctx.db, profileId).some(
+        (baseline) => baseline.experimentId === id && baseline.recordedAt > job.createdAt,
+      );
+    }
+    case 'run':
+    case 'calibrate':
+      return false;
+  }
 }
 
 function experimentOf(job: JobRow): number {

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { KarpathyError } from '../errors.js';
+import { dirname } from 'node:path';
+import { KarpathyError, whyNotWritten } from '../errors.js';
 import { databaseHealth } from './health.js';
 import { userVersion, type Db } from './transaction.js';
 
@@ -18,6 +18,7 @@ export interface Copied {
  * @throws KarpathyError `bad_usage` when the file exists, `io`
  */
 export function copyDatabase(db: Db, path: string, partial = `${path}.partial`): Copied {
+  let linked = false;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     rmSync(partial, { force: true });
@@ -27,10 +28,13 @@ export function copyDatabase(db: Db, path: string, partial = `${path}.partial`):
     syncPath(partial);
     // Unlike a rename, a link never replaces what is there.
     linkSync(partial, path);
+    linked = true;
     rmSync(partial);
     syncPath(dirname(path));
   } catch (error) {
     rmSync(partial, { force: true });
+    // What may not last is not left behind as a backup.
+    if (linked) rmSync(path, { force: true });
     throw copyError(path, error);
   }
   return { path, bytes: statSync(path).size, schema: userVersion(db) };
@@ -54,9 +58,11 @@ function copyError(path: string, error: unknown): KarpathyError {
     });
   }
   const message = error instanceof Error ? error.message : String(error);
-  return new KarpathyError('io', `${path} cannot be written: ${message}.`, {
+  const why = whyNotWritten(error);
+  const said = why === null ? message : `${dirname(path)} ${why} (${message})`;
+  return new KarpathyError('io', `${path} cannot be written: ${said}.`, {
     cause: error,
-    hint: `Check that ${basename(dirname(path))} is a directory that is writable and has space left.`,
+    hint: `Check that ${dirname(path)} is a directory that is writable and has space left.`,
   });
 }
 

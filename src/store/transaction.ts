@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { KarpathyError } from '../errors.js';
 import { MIGRATIONS } from './migrations.js';
@@ -84,8 +85,8 @@ export function openError(path: string, error: unknown): KarpathyError {
       },
     );
   }
-  return new KarpathyError('io', `The controller DB ${path} cannot be opened for writing: ${message}.`, {
+  return new KarpathyError('io', `The controller DB ${path} cannot be written: ${message}.`, {
     cause: error,
-    hint: 'Check that the directory exists, is writable and has space left.',
+    hint: `Check that ${dirname(path)} exists, is writable and has space left, then run the command again.`,
   });
 }

@@ -4,6 +4,9 @@ import { backupOperation, migrateOperation, restoreOperation } from './operation
 import { evaluateOperation } from './operations/evaluate.js';
 import { applyOperations, approveOperation, resolveOperation, revertOperations } from './operations/fileChanges.js';
 import { ingestOperation } from './operations/ingest.js';
+import { proposeOperation } from './operations/propose.js';
+import { tickOperations } from './operations/tick.js';
+import { trialsOperation } from './operations/trials.js';
 
 /** The process that is killed, and the one that looks afterwards: started warm, told what to do over its channel. */
 
@@ -29,7 +32,10 @@ const OPERATIONS: readonly Operation[] = [
   ...revertOperations,
   resolveOperation,
   ingestOperation,
+  proposeOperation,
   evaluateOperation,
+  trialsOperation,
+  ...tickOperations,
   migrateOperation,
   backupOperation,
   restoreOperation,

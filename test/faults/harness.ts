@@ -10,16 +10,20 @@ import type { Done, Order } from './child.js';
 /** How many kills each operation gets of a thousand. */
 export const SHARES = {
   approve: 40,
-  apply: 110,
-  'apply-no-git': 120,
-  revert: 100,
-  'revert-no-git': 100,
-  resolve: 100,
-  ingest: 130,
-  evaluate: 130,
-  migrate: 80,
-  backup: 40,
-  restore: 50,
+  apply: 90,
+  'apply-no-git': 100,
+  revert: 80,
+  'revert-no-git': 80,
+  resolve: 80,
+  ingest: 90,
+  propose: 60,
+  evaluate: 80,
+  trials: 50,
+  tick: 70,
+  'tick-revert': 70,
+  migrate: 50,
+  backup: 30,
+  restore: 30,
 } as const;
 export type OperationName = keyof typeof SHARES;
 
@@ -144,6 +148,9 @@ class Worker {
   }
 }
 
+/** With its times: a spool file's age decides what becomes of it. */
+const AS_IT_IS = { recursive: true, preserveTimestamps: true } as const;
+
 interface Shot {
   readonly operation: OperationName;
   /** A point's number, or a share of the operation's time. */
@@ -177,7 +184,7 @@ class Lane {
     rmSync(this.#root, { recursive: true, force: true });
     mkdirSync(this.#root, { mode: 0o700 });
     must(await this.#checker.obey({ ...order, part: 'build' }), `building ${operation}`);
-    cpSync(this.#root, join(this.#dir, operation), { recursive: true });
+    cpSync(this.#root, join(this.#dir, operation), AS_IT_IS);
     const worker = this.#takeWorker();
     const whole = must(await worker.obey({ ...order, part: 'run' }), `${operation} unharmed`);
     await worker.end();
@@ -191,7 +198,7 @@ class Lane {
   async shoot({ operation, at }: Shot): Promise<{ failure: Failure | null } | null> {
     const { ms } = await this.template(operation);
     rmSync(this.#root, { recursive: true, force: true });
-    cpSync(join(this.#dir, operation), this.#root, { recursive: true });
+    cpSync(join(this.#dir, operation), this.#root, AS_IT_IS);
     const worker = this.#takeWorker();
     const order = { operation, root: this.#root };
     const killAt = 'point' in at ? at.point : null;

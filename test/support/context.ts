@@ -8,9 +8,9 @@ import { homeOfProfile, pathsUnder, profileHome } from '../../src/hermes/paths.j
 import type { Clock, Ids, Logger } from '../../src/ports.js';
 import type { Context, Surface } from '../../src/services/context.js';
 import { openDatabase, type Db } from '../../src/store/database.js';
+import { TEST_EPOCH } from './epoch.js';
 
-/** 2026-01-05T12:00:00Z */
-export const TEST_EPOCH = 1_767_614_400_000;
+export { TEST_EPOCH };
 
 export const DEFAULT_SOUL = 'You are a careful assistant.\n\nAnswer briefly. Ask before you delete anything.\n';
 

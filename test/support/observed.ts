@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { SPOOL_FORMAT, type SpoolHookEvent, type SpoolProcessEvent } from '../../src/schemas.js';
 import type { TestContext } from './context.js';
-import { TEST_EPOCH } from './context.js';
+import { TEST_EPOCH } from './epoch.js';
 import { STATE_SCHEMA_22 } from './stateSchema.js';
 
 /** What the hooks and the host leave behind, written as they write it: real files, a real state.db. */

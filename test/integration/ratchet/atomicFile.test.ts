@@ -1,8 +1,7 @@
-import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { KarpathyError } from '#src/errors.js';
-import { checkReplaceable, removeLeftovers, replaceFile } from '#src/ratchet/atomicFile.js';
+import { removeLeftovers, replaceFile } from '#src/ratchet/atomicFile.js';
 import { writeSnapshotFile } from '#src/ratchet/snapshotFile.js';
 import { temporaryDirectory } from '../../support/context.js';
 
@@ -58,27 +57,6 @@ describe('replacing a file', () => {
     expect(() => replaceFile(file, Buffer.from('after'), { mode: 0o600 })).toThrow(/cannot be written/);
     expect(readdirSync(directory)).toEqual(['SOUL.md']);
     expect(readFileSync(join(file, 'inside'), 'utf8')).toBe('kept');
-  });
-
-  it('names a directory that is not there', () => {
-    const error = (() => {
-      try {
-        return checkReplaceable(join(directory, 'gone', 'SOUL.md'));
-      } catch (thrown) {
-        return thrown as KarpathyError;
-      }
-    })();
-    expect(error?.code).toBe('io');
-  });
-
-  it.skipIf(process.getuid?.() === 0)('notices a read-only directory before anything is written', () => {
-    writeFileSync(file, 'before');
-    chmodSync(directory, 0o500);
-    try {
-      expect(() => checkReplaceable(file)).toThrow(/cannot be written/);
-    } finally {
-      chmodSync(directory, 0o700);
-    }
   });
 
   it('removes what dead writers left, and nothing else', () => {

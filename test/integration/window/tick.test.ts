@@ -113,7 +113,7 @@ describe('tick', () => {
   });
 
   it('only says that work is queued where nobody agreed to work in the background', async () => {
-    enqueue(fixture.ctx, { kind: 'evaluate', experimentId: id });
+    enqueue(fixture.ctx, { kind: 'run', experimentId: null });
     const { runJob, ran } = executor();
     expect((await tick(fixture.ctx, { runJob })).waiting.join()).toContain('Run `hermes -p dev karpathy work`');
     expect(ran).toEqual([]);
