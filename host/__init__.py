@@ -5,6 +5,7 @@ Only what a hook needs is imported here; many short-lived Hermes processes load 
 
 import json
 import os
+import sys
 
 from . import hooks, places
 
@@ -15,6 +16,10 @@ _HOOKS = {"pre_llm_call": hooks.pre_llm_call, "post_llm_call": hooks.post_llm_ca
 
 def register(ctx):
     """Registers exactly what registrations.json lists; the TypeScript `register` is where that comes from."""
+    if sys.argv[1:2] == ["karpathy"]:
+        from . import early
+
+        early.start(ctx, PLUGIN_DIR)
     with open(os.path.join(PLUGIN_DIR, "registrations.json"), encoding="utf-8") as file:
         listed = json.load(file)
     for name in listed["hooks"]:

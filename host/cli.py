@@ -74,11 +74,13 @@ def works_while_stale(argv):
 
 
 def _run_in_terminal(ctx, plugin_dir, argv):
+    from . import early
     from .rpc import ChannelClosed, RpcError
     from .worker import Worker
 
+    started = early.take(argv)
     cwd = _working_directory()
-    with Worker(ctx, plugin_dir, terminal=True, allow_stale=works_while_stale(argv)) as worker:
+    with started or Worker(ctx, plugin_dir, terminal=True, allow_stale=works_while_stale(argv)) as worker:
         restore = _leave_signals_to(worker.process)
         try:
             worker.initialize(from_shell=True)

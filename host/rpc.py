@@ -29,13 +29,25 @@ class Channel:
 
     def call(self, method, params):
         """@raises RpcError for an error answer, ChannelClosed when the other end is gone"""
+        return self.finish(self.begin(method, params))
+
+    def begin(self, method, params):
+        """Sends a call whose answer `finish` waits for; its number. @raises ChannelClosed"""
         self._last_id += 1
         self._send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params})
+        return self._last_id
+
+    def notify(self, method, params):
+        """@raises ChannelClosed"""
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def finish(self, call):
+        """@raises RpcError, ChannelClosed"""
         while True:
             message = self._receive()
             if "method" in message:
                 self._answer_on_a_thread(message)
-            elif message.get("id") == self._last_id:
+            elif message.get("id") == call:
                 error = message.get("error")
                 if isinstance(error, dict):
                     raise RpcError(error.get("code"), str(error.get("message")), error.get("data"))

@@ -35,6 +35,7 @@ class Worker:
             raise stale_build()
         node = find_node(self.root, recorded=self.runtime.node, abi=self.runtime.abi)
         command = [node.path, os.path.join(self.runtime.directory, "dist", "worker.mjs"), "--channel"]
+        self._handshake = None
         self._in_use = _hold(self.runtime.directory) if self.runtime.directory != plugin_dir else None
         if terminal:
             self._start_in_terminal(command, ctx)
@@ -69,6 +70,26 @@ class Worker:
 
     def initialize(self, *, from_shell, selfcheck=False):
         """@raises ShimError when the worker was built from other sources or does not start"""
+        try:
+            if self._handshake is None:
+                self.begin(from_shell=from_shell, selfcheck=selfcheck)
+            return self.channel.finish(self._handshake)
+        except RpcError as error:
+            if error.code == STALE_BUILD:
+                raise stale_build(error.message) from error
+            raise ShimError("internal", f"The worker refused to start: {error.message}") from error
+        except ChannelClosed as error:
+            raise ShimError(
+                "internal",
+                f"The worker in {self.runtime.directory} ended while it started (exit {self._exit_code()}).",
+                "Run: hermes karpathy setup --force",
+            ) from error
+
+    def begin(self, *, from_shell, selfcheck=False, preload=None):
+        """Sends the handshake without waiting for its answer; `preload` is a command line to load the code of.
+
+        @raises ChannelClosed
+        """
         params = {
             "protocol": PROTOCOL,
             "plugin_version": self.runtime.version if self.runtime.stale else places.version_of(self.plugin_dir),
@@ -86,18 +107,9 @@ class Worker:
             "in_gateway": not from_shell and places.in_gateway(),
             "selfcheck": selfcheck,
         }
-        try:
-            return self.channel.call("initialize", params)
-        except RpcError as error:
-            if error.code == STALE_BUILD:
-                raise stale_build(error.message) from error
-            raise ShimError("internal", f"The worker refused to start: {error.message}") from error
-        except ChannelClosed as error:
-            raise ShimError(
-                "internal",
-                f"The worker in {self.runtime.directory} ended while it started (exit {self._exit_code()}).",
-                "Run: hermes karpathy setup --force",
-            ) from error
+        self._handshake = self.channel.begin("initialize", params)
+        if preload is not None:
+            self.channel.notify("preload", {"argv": preload})
 
     def _exit_code(self):
         try:
@@ -109,17 +121,21 @@ class Worker:
         return self
 
     def __exit__(self, *_exception):
+        self.close()
+
+    def close(self):
         """Closing the channel ends the worker; one that hangs is killed."""
         if self._socket is not None:
             _quietly(lambda: self._socket.shutdown(socket.SHUT_RDWR))
             _quietly(self._socket.close)
         else:
             _quietly(self.process.stdin.close)
-        try:
-            self.process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        # Waiting with a time limit asks again and again, with pauses that a person waits for.
+        limit = threading.Timer(15, self.process.kill)
+        limit.daemon = True
+        limit.start()
+        self.process.wait()
+        limit.cancel()
         if self._in_use is not None:
             os.close(self._in_use)
 

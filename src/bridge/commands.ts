@@ -26,6 +26,12 @@ const ACTORS = { cli: 'person@cli', slash: 'person@slash', work: 'system', tick:
   Record<Surface['kind'], Actor>
 >;
 
+/** Loads what a command line will need, and runs nothing of it. */
+export async function preloadCli(argv: readonly string[]): Promise<void> {
+  const { commandsFor } = await import('../cli/commands/index.js');
+  await Promise.all([commandsFor(argv), import('../cli/run.js'), import('../cli/checkedOutput.js')]);
+}
+
 /** Runs one command line in this process's terminal; returns its exit code. */
 export async function runCliHere(
   session: Session,

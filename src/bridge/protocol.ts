@@ -30,6 +30,8 @@ export const initializeParams = z.object({
 });
 export type InitializeParams = z.infer<typeof initializeParams>;
 
+/** A command line whose code is worth loading now. */
+export const preloadParams = z.object({ argv: z.array(z.string()) });
 export const cliParams = z.object({ argv: z.array(z.string()), cwd: z.string().min(1) });
 export const slashParams = z.object({ text: z.string() });
 

@@ -8,6 +8,7 @@ import {
   cliParams,
   initializeParams,
   NOT_INITIALIZED,
+  preloadParams,
   PROTOCOL,
   slashParams,
   STALE_BUILD,
@@ -41,6 +42,12 @@ function main(): void {
     if (params.selfcheck) await loadNativeModule();
     session = sessionFrom(params, { channel, build, signal: stop.signal });
     return { protocol: PROTOCOL, plugin_version: build.version, build: build.build, pid: process.pid };
+  });
+  // Sent while Hermes still starts: the command itself comes later, or never.
+  channel.on('preload', async (raw) => {
+    const { argv } = read(preloadParams, raw);
+    const { preloadCli } = await import('./commands.js');
+    await Promise.all([preloadCli(argv), loadNativeModule()]);
   });
   onCommand('cli', async (session, raw) => {
     const call = read(cliParams, raw);

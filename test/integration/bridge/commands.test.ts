@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildId } from '#scripts/build-id.mjs';
-import { copyPlugin, createShimRoot, PLUGIN_DIR, pretendBuilt, PYTHONS, type ShimRoot } from './shim.js';
+import { copyPlugin, createShimRoot, PLUGIN_DIR, pretendBuilt, PYTHONS, type ShimRoot, type Step } from './shim.js';
 
 /** A worker in a few lines: answers `initialize`, and `slash` and `cli` as the test's body says. */
 const fakeWorker = (body: string) => `
@@ -94,6 +94,44 @@ describe("the shim's commands", () => {
         message: expect.stringContaining('SIGKILL') as string,
         hint: expect.stringContaining('status') as string,
       },
+    });
+  });
+
+  describe('in a process that was started for our command', () => {
+    const logged = () => readFileSync(join(shim.root, 'seen'), 'utf8').trim().split('\n');
+    /** Writes down what reaches each worker; `cli` ends with 5. */
+    const writesDown = `
+      const { appendFileSync } = await import('node:fs');
+      const what = method + ' ' + (params.argv ?? []).join(' ');
+      appendFileSync(${JSON.stringify('SEEN')}, process.pid + ' ' + what + '\\n');
+      return method === 'cli' ? { exit_code: 5 } : null;
+    `;
+    const run = (argv: readonly string[], steps: readonly Step[]) =>
+      shim.run(steps, { pluginDir: plugin, argv: ['hermes', 'karpathy', ...argv] });
+    beforeEach(() => build(writesDown.replace('SEEN', join(shim.root, 'seen'))));
+
+    it('use the worker that loads while Hermes starts', async () => {
+      expect(await run(['revert', '3'], [{ cli: ['revert', '3'] }])).toMatchObject([{ code: 5 }]);
+      const [preload, cli] = logged();
+      expect(preload).toMatch(/^\d+ preload revert 3$/);
+      expect(cli).toBe(preload?.replace('preload', 'cli'));
+    });
+
+    it('run nothing that Hermes never hands over', async () => {
+      await run(['revert', '3'], []);
+      expect(existsSync(join(shim.root, 'seen')) ? logged() : []).not.toContainEqual(expect.stringContaining('cli'));
+    });
+
+    it('leave that worker when Hermes hands over another command line', async () => {
+      expect(await run(['revert', '3'], [{ cli: ['show', '3'] }])).toMatchObject([{ code: 5 }]);
+      expect(logged().filter((line) => line.includes('cli'))).toEqual([expect.stringMatching(/^\d+ cli show 3$/)]);
+    });
+
+    it('say what is wrong as ever when it can not be started', async () => {
+      await execa('rm', ['-r', join(plugin, 'dist')]);
+      expect(await run(['status'], [{ cli: ['status'] }])).toMatchObject([
+        { code: 3, stderr: expect.stringContaining('Run: hermes karpathy setup') as string },
+      ]);
     });
   });
 
