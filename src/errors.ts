@@ -80,6 +80,9 @@ const EXIT_CODES = {
   interrupted: 130,
 } as const satisfies Record<ErrorCode, ExitCode>;
 
+/** How long a statement waits for another process's write lock on the controller DB before `db_busy`, in ms. */
+export const DB_WAIT_MS = 5000;
+
 /** One thing that is wrong with an input: where, what was found, and what is allowed there. */
 export interface Problem {
   /** For example `plugins.karpathy_self_improve.budget.usd` or `scenarios[2].checks[0].regex`. */
@@ -150,8 +153,8 @@ function diskFault(error: unknown): { code: ErrorCode; what: string; hint: strin
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
     return {
       code: 'db_busy',
-      what: 'The controller DB stayed locked by another process',
-      hint: 'Try again in a moment.',
+      what: `The controller DB stayed locked by another process for ${DB_WAIT_MS / 1000} seconds`,
+      hint: 'Nothing was half written. Try again in a moment; `hermes karpathy doctor` names the file, and `lsof FILE` which processes have it open.',
     };
   }
   if (!/^(SQLITE_(FULL|IOERR|READONLY|CANTOPEN)|(ENOSPC|EDQUOT|EROFS|EACCES|EPERM|EIO|EMFILE|ENFILE)$)/.test(code)) {

@@ -1,4 +1,4 @@
-import { KarpathyError } from '../errors.js';
+import { isKarpathyError, KarpathyError } from '../errors.js';
 import { immediate } from '../store/database.js';
 import { findOpenJob, getJob, insertJob, openJobsOf, requestCancel, type JobKind, type JobRow } from '../store/jobs.js';
 import { bookLeftovers } from './budget.js';
@@ -35,10 +35,16 @@ export function enqueue(ctx: Context, request: JobRequest): number {
 
 /**
  * Ends the work on an experiment that a person has decided: what is queued at once, what is running stops spending
- * within a heartbeat.
+ * within a heartbeat. That it cannot be ended now must not report the decision as failed: whoever takes it up sees the
+ * experiment's state.
  */
 export function endWorkOn(ctx: Context, experimentId: number): void {
-  immediate(ctx.db, () => stopJobsOf(ctx, experimentId));
+  try {
+    immediate(ctx.db, () => stopJobsOf(ctx, experimentId));
+  } catch (error) {
+    if (!isKarpathyError(error)) throw error;
+    ctx.log.warn(`the work on experiment ${experimentId} could not be ended: ${error.message}`);
+  }
   followMarkers(ctx);
 }
 

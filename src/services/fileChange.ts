@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { Actor, ExperimentState } from '../domain/experiment.js';
-import { KarpathyError } from '../errors.js';
+import { isKarpathyError, KarpathyError } from '../errors.js';
 import { ABSENT, sha256 } from '../ratchet/digest.js';
 import type { Inspection } from '../ratchet/git.js';
 import { writeIntent } from '../ratchet/journal.js';
@@ -206,8 +206,22 @@ function carryOutOrSettle(ctx: Context, intended: FileOperationRow): FileOperati
       ctx.log.warn(`${intended.kind} of experiment ${intended.experimentId} is done, after: ${String(error)}`);
       return getFileOperation(ctx.db, intended.id);
     }
-    throw error;
+    throw ended === 'failed' ? stillOpen(intended, error) : error;
   }
+}
+
+/** Neither carried out nor taken back: what the next command will make of it is part of the answer. */
+function stillOpen({ kind, experimentId }: FileOperationRow, error: unknown): unknown {
+  if (!isKarpathyError(error) || error.code !== 'db_busy') return error;
+  const next = kind === 'apply' ? 'cancels it; then apply again' : 'carries it out';
+  return new KarpathyError(
+    'db_busy',
+    `${error.message} The ${kind} of experiment ${experimentId} was not carried out.`,
+    {
+      cause: error,
+      hint: `It is written down, and the next command ${next}. ${error.hint ?? ''}`.trim(),
+    },
+  );
 }
 
 /**

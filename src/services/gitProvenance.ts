@@ -1,3 +1,4 @@
+import { isKarpathyError } from '../errors.js';
 import { hashAt } from '../ratchet/target.js';
 import { immediate } from '../store/database.js';
 import { getExperiment, recordGit } from '../store/experiments.js';
@@ -34,12 +35,18 @@ export async function commitOperation(ctx: Context, operation: FileOperationRow)
   if (result.phase === 'failed') {
     ctx.log.warn(`no commit for the ${operation.kind} of experiment ${operation.experimentId}: ${reason}`);
   }
-  immediate(ctx.db, () => {
-    recordGitPhase(ctx.db, operation.id, { ...result, reason });
-    const sha = result.commitSha;
-    recordGit(ctx.db, operation.experimentId, {
-      ...(operation.kind === 'apply' ? { applyCommitSha: sha } : { revertCommitSha: sha }),
-      gitNote: reason === null ? null : `${operation.kind}: ${reason}`,
+  try {
+    immediate(ctx.db, () => {
+      recordGitPhase(ctx.db, operation.id, { ...result, reason });
+      const sha = result.commitSha;
+      recordGit(ctx.db, operation.experimentId, {
+        ...(operation.kind === 'apply' ? { applyCommitSha: sha } : { revertCommitSha: sha }),
+        gitNote: reason === null ? null : `${operation.kind}: ${reason}`,
+      });
     });
-  });
+  } catch (error) {
+    if (!isKarpathyError(error)) throw error;
+    // The file and its state are committed: a later command finds the commit by its trailers and records it.
+    ctx.log.warn(`what git made of the ${operation.kind} of experiment ${operation.experimentId}: ${error.message}`);
+  }
 }

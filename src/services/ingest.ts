@@ -89,7 +89,8 @@ function ingestFile(
   for (;;) {
     const cursor = spoolCursor(ctx.db, file.name);
     const from = cursor?.inode === file.inode ? cursor.offset : 0;
-    if (from === file.size && from > 0) {
+    // Only up to where the file was at first: with hooks that go on writing, whoever is overtaken each time never ends.
+    if (from >= file.size && from > 0) {
       deleteWhenOld(ctx, file);
       return total;
     }
@@ -102,7 +103,7 @@ function ingestFile(
       total.events += added.events;
       total.quarantined += added.quarantined;
     }
-    if (chunk.more) continue;
+    if (chunk.more && chunk.to < file.size) continue;
     if (chunk.torn === 0) deleteWhenOld(ctx, file);
     return total;
   }

@@ -103,16 +103,7 @@ function refreshWindow(ctx: Context, window: LiveWindow): WindowStatus {
   const found = targetStatus(ctx, experiment);
   const counts = countWindow(ctx.db, query);
   const note = noteOf(experiment, { fault, openChats, unanswered: unanswered?.sessions ?? 0 });
-  immediate(ctx.db, () => {
-    // Another process may have ended the window since it was read.
-    const now = getExperiment(ctx.db, experiment.id);
-    if (now.state !== 'live') return;
-    const at = ctx.clock.now();
-    markConflict(ctx.db, experiment.id, { detected: found !== 'as_applied', at });
-    if (now.liveSessionsObserved === counts.counted && now.liveNote === note) return;
-    if (now.liveNote !== experiment.liveNote) return;
-    recordWindow(ctx.db, experiment.id, { sessionsObserved: counts.counted, note, at });
-  });
+  recordRefreshed(ctx, experiment, { conflict: found !== 'as_applied', counted: counts.counted, note });
   const { liveSessionsTarget: target, liveDeadlineAt: deadlineAt } = experiment;
   return {
     experimentId: experiment.id,
@@ -127,6 +118,27 @@ function refreshWindow(ctx: Context, window: LiveWindow): WindowStatus {
     waitsForPerson: waitsForPerson({ liveNote: note }),
     note,
   };
+}
+
+/** Without anything new it takes no write lock, so that looking never waits for a writer. */
+function recordRefreshed(
+  ctx: Context,
+  experiment: ExperimentRow,
+  seen: { readonly conflict: boolean; readonly counted: number; readonly note: string | null },
+): void {
+  const { id } = experiment;
+  const isKnown = ({ manualConflictDetected, liveSessionsObserved, liveNote }: ExperimentRow): boolean =>
+    manualConflictDetected === seen.conflict && liveSessionsObserved === seen.counted && liveNote === seen.note;
+  if (isKnown(experiment)) return;
+  immediate(ctx.db, () => {
+    // Another process may have ended the window since it was read.
+    const now = getExperiment(ctx.db, id);
+    if (now.state !== 'live' || isKnown(now)) return;
+    const at = ctx.clock.now();
+    markConflict(ctx.db, id, { detected: seen.conflict, at });
+    if (now.liveNote !== experiment.liveNote) return;
+    recordWindow(ctx.db, id, { sessionsObserved: seen.counted, note: seen.note, at });
+  });
 }
 
 function dueOf(window: {

@@ -1,10 +1,10 @@
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { KarpathyError } from '../errors.js';
+import { DB_WAIT_MS, KarpathyError } from '../errors.js';
 import { migrate } from './migrate.js';
 import { MIGRATIONS, type Migration } from './migrations.js';
-import { assertSchemaVersion, BUSY_TIMEOUT_MS, knowSchema, openError, userVersion, type Db } from './transaction.js';
+import { assertSchemaVersion, knowSchema, openError, userVersion, type Db } from './transaction.js';
 
 export { assertSchemaVersion, immediate, SCHEMA_VERSION, type Db } from './transaction.js';
 
@@ -19,13 +19,14 @@ export interface OpenOptions {
  * @throws KarpathyError `db_newer`, `db_corrupt`, `db_busy`, `io`; `busy` when a job runs and a migration is due
  */
 export function openDatabase(path: string, options: OpenOptions = {}): Db {
+  const waitMs = options.busyTimeoutMs ?? DB_WAIT_MS;
   let db: Db;
   try {
     makeDirectory(dirname(path));
     createPrivate(path);
-    db = new Database(path, { timeout: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
+    db = new Database(path, { timeout: waitMs });
   } catch (error) {
-    throw openError(path, error);
+    throw openError(path, error, waitMs);
   }
   const migrations = options.migrations ?? MIGRATIONS;
   knowSchema(db, migrations.length);
@@ -42,7 +43,7 @@ export function openDatabase(path: string, options: OpenOptions = {}): Db {
     return db;
   } catch (error) {
     db.close();
-    throw openError(path, error);
+    throw openError(path, error, waitMs);
   }
 }
 

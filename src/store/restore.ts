@@ -1,10 +1,10 @@
 import { chmodSync, copyFileSync, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { KarpathyError } from '../errors.js';
+import { DB_WAIT_MS, KarpathyError } from '../errors.js';
 import { copyDatabase, requireIntact } from './backup.js';
 import { refuseForeign } from './database.js';
 import { refuseDuringJob } from './migrate.js';
-import { assertSchemaVersion, BUSY_TIMEOUT_MS, openError, userVersion, type Db } from './transaction.js';
+import { assertSchemaVersion, openError, userVersion, type Db } from './transaction.js';
 
 export interface Restored {
   /** Where what was replaced lies; null when there was nothing. */
@@ -109,7 +109,7 @@ function notOurs(backup: string): KarpathyError {
 
 /** The live DB, or null when SQLite can't read it any more. */
 function openIntact(path: string): Db | null {
-  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  const db = new Database(path, { timeout: DB_WAIT_MS });
   try {
     const found = db.prepare('PRAGMA quick_check(1)').pluck().get();
     if (found === 'ok') return db;

@@ -59,8 +59,10 @@ export function insertSpoolEvent(
   return changes === 1;
 }
 
-/** Forgets up to `limit` events that were ingested before a moment. */
+/** Forgets up to `limit` events that were ingested before a moment. Without any it takes no write lock. */
 export function dropSpoolEvents(db: Db, of: { before: number; limit: number }): void {
+  const due = prepared(db, 'SELECT 1 FROM spool_events WHERE ingested_at < ? LIMIT 1').get(of.before);
+  if (due === undefined) return;
   db.prepare(
     `DELETE FROM spool_events WHERE rowid IN
        (SELECT rowid FROM spool_events WHERE ingested_at < @before ORDER BY ingested_at LIMIT @limit)`,

@@ -1,14 +1,11 @@
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
-import { KarpathyError } from '../errors.js';
+import { DB_WAIT_MS, KarpathyError } from '../errors.js';
 import { MIGRATIONS } from './migrations.js';
 
 export type Db = Database.Database;
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
-
-/** How long a statement waits for another process's write lock before `db_busy`. */
-export const BUSY_TIMEOUT_MS = 5000;
 
 /** The schema that the build which opened a connection knows. */
 const knownSchemas = new WeakMap<Db, number>();
@@ -51,7 +48,7 @@ export function immediate<T>(db: Db, work: () => T): T {
   try {
     return transaction.immediate();
   } catch (error) {
-    throw isDiskOrLock(error) ? openError(db.name, error) : error;
+    throw isDiskOrLock(error) ? openError(db.name, error, waitOf(db)) : error;
   }
 }
 
@@ -64,8 +61,15 @@ function isDiskOrLock(error: unknown): boolean {
   );
 }
 
-/** What a fault of SQLite means to a person. A KarpathyError stays as it is. */
-export function openError(path: string, error: unknown): KarpathyError {
+function waitOf(db: Db): number {
+  return db.pragma('busy_timeout', { simple: true }) as number;
+}
+
+/**
+ * What a fault of SQLite means to a person. A KarpathyError stays as it is. `waitedMs`: how long the connection waits
+ * for a lock.
+ */
+export function openError(path: string, error: unknown, waitedMs = DB_WAIT_MS): KarpathyError {
   if (error instanceof KarpathyError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const message = error instanceof Error ? error.message : String(error);
@@ -78,10 +82,10 @@ export function openError(path: string, error: unknown): KarpathyError {
   if (code.startsWith('SQLITE_BUSY')) {
     return new KarpathyError(
       'db_busy',
-      `The controller DB ${path} stayed locked by another process for ${BUSY_TIMEOUT_MS / 1000} seconds.`,
+      `The controller DB ${path} stayed locked by another process for ${waitedMs / 1000} seconds.`,
       {
         cause: error,
-        hint: 'Nothing was changed. Try again in a moment; `hermes karpathy jobs` shows what is running.',
+        hint: `Nothing was half written. Try again in a moment; if it stays, \`lsof ${path}\` names the processes that have it open.`,
       },
     );
   }

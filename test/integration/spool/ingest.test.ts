@@ -43,6 +43,25 @@ describe('ingesting the spool', () => {
     });
   });
 
+  it('ends although hooks go on writing and others ingest what it has read', () => {
+    const fixture = testContext();
+    const other = { ...fixture.ctx, db: openDatabase(fixture.ctx.paths.dbPath) };
+    const write = (turn: number) => writeSpool(fixture, [hookEvent(fixture.home, { turn_id: `t${turn}` })]);
+    write(0);
+    let overtaken = 0;
+    // Asked for between reading and storing.
+    const now = () => {
+      if (++overtaken < 50) {
+        ingestSpool(other);
+        write(overtaken);
+      }
+      return TEST_EPOCH;
+    };
+    ingestSpool({ ...fixture.ctx, clock: { now } });
+    expect(overtaken).toBeLessThan(10);
+    other.db.close();
+  });
+
   it('counts an event once even when its line stands in two files', () => {
     const fixture = testContext();
     const event = hookEvent(fixture.home);
