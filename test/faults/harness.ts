@@ -3,8 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { build } from 'tsup';
-import { PROJECT_DIR } from '../support/project.js';
+import { bundleChild } from './bundle.js';
 import type { Done, Order } from './child.js';
 
 /** How many kills each operation gets of a thousand. */
@@ -57,32 +56,6 @@ export interface FaultsReport {
   readonly failures: readonly Failure[];
   readonly kills: number;
   readonly ms: number;
-}
-
-/** Bundles the child once; started from sources, every one of a thousand would compile them again. */
-async function bundleChild(): Promise<{ script: string; remove(): void }> {
-  const cache = join(PROJECT_DIR, '.cache');
-  mkdirSync(cache, { recursive: true });
-  const outDir = mkdtempSync(join(cache, 'faults-'));
-  await build({
-    entry: { child: join(PROJECT_DIR, 'test/faults/child.ts') },
-    outDir,
-    config: false,
-    silent: true,
-    format: ['esm'],
-    target: 'node20',
-    platform: 'node',
-    splitting: true,
-    dts: false,
-    noExternal: [/^(?!better-sqlite3$).*/],
-    external: ['better-sqlite3'],
-    loader: { '.sql': 'text' },
-    outExtension: () => ({ js: '.mjs' }),
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
-  });
-  return { script: join(outDir, 'child.mjs'), remove: () => rmSync(outDir, { recursive: true, force: true }) };
 }
 
 /** Numbers in [0, 1) that a seed repeats (mulberry32). */
@@ -260,7 +233,7 @@ const RETRIES = 6;
  */
 export async function runFaults(options: FaultsOptions): Promise<FaultsReport> {
   const began = Date.now();
-  const bundle = await bundleChild();
+  const bundle = await bundleChild('test/faults/child.ts');
   const lanes = Array.from({ length: options.lanes }, () => new Lane(bundle.script));
   const random = seeded(options.seed);
   const counts: Record<string, Counts> = {};

@@ -1,4 +1,5 @@
 import childProcess from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import Database from 'better-sqlite3';
@@ -14,6 +15,18 @@ export interface Instrument {
   arm(killAt: number | null): void;
   /** What was passed since `arm`, in order. */
   passed(): readonly string[];
+  /** The end of counting. With `dies: 'work'`: whether the work died, after the programs it had started have ended. */
+  disarm(): Promise<boolean>;
+}
+
+/** Thrown at the point of death, and at every later one: `catch` and `finally` run, but can't change the world. */
+export class Killed extends Error {
+  override readonly name = 'Killed';
+}
+
+export interface InstrumentOptions {
+  /** `work`: the process lives on, for many deaths in one; only what the work does to the world ends. */
+  readonly dies: 'process' | 'work';
 }
 
 const FILE_CALLS = [
@@ -24,14 +37,20 @@ const PROGRAM_CALLS = ['spawn', 'spawnSync', 'execFile', 'execFileSync'] as cons
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
-export function instrument(): Instrument {
+export function instrument({ dies }: InstrumentOptions = { dies: 'process' }): Instrument {
   let armed = false;
+  let dead = false;
   let killAt: number | null = null;
   let points: string[] = [];
+  let programs: Promise<unknown>[] = [];
   const pass = (name: string): void => {
     if (!armed) return;
+    if (dead) throw new Killed();
     points.push(name);
-    if (points.length === killAt) process.kill(process.pid, 'SIGKILL');
+    if (points.length !== killAt) return;
+    if (dies === 'process') process.kill(process.pid, 'SIGKILL');
+    dead = true;
+    throw new Killed();
   };
   const around = (owner: Record<string, unknown>, name: string, label: (self: unknown) => string | null): void => {
     const original = owner[name] as Call;
@@ -39,6 +58,8 @@ export function instrument(): Instrument {
       const what = label(this);
       if (what !== null) pass(`before ${what}`);
       const result = original.apply(this, args);
+      if (armed && result instanceof childProcess.ChildProcess)
+        programs.push(once(result, 'exit').catch(() => undefined));
       if (what !== null) pass(`after ${what}`);
       return result;
     };
@@ -57,10 +78,17 @@ export function instrument(): Instrument {
   return {
     arm(at) {
       armed = true;
+      dead = false;
       killAt = at;
       points = [];
+      programs = [];
     },
     passed: () => points,
+    async disarm() {
+      await Promise.all(programs);
+      armed = false;
+      return dead;
+    },
   };
 }
 

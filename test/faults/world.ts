@@ -24,20 +24,29 @@ export const TARGET_MODE = 0o640;
 /** Later than any lease and any grace: whoever was at work before has lost it. */
 export const LATER_MS = 10 * 60_000;
 
-export const homeIn = (root: string): string => join(root, 'profiles', 'dev');
-export const targetIn = (root: string): string => join(homeIn(root), 'SOUL.md');
+const DEFAULT_PROFILE = 'dev';
+export const homeIn = (root: string, profile = DEFAULT_PROFILE): string => join(root, 'profiles', profile);
+export const targetIn = (root: string, profile = DEFAULT_PROFILE): string => join(homeIn(root, profile), 'SOUL.md');
 export const pathsIn = (root: string): Paths => pathsUnder(root);
 
-/** A context on a real root, wired as the program does it. `laterMs` moves its clock. */
+export interface WorldOptions {
+  readonly profile?: string;
+  /** Moves the clock. */
+  readonly laterMs?: number;
+  readonly context?: Partial<Context>;
+}
+
+/** A context on a real root, wired as the program does it. */
 export async function withContext<T>(
   root: string,
   work: (ctx: Context) => T | Promise<T>,
-  options: { readonly laterMs?: number; readonly context?: Partial<Context> } = {},
+  options: WorldOptions = {},
 ): Promise<T> {
+  const profileName = options.profile ?? DEFAULT_PROFILE;
   const opened = openContext({
     root,
-    profileName: 'dev',
-    home: homeIn(root),
+    profileName,
+    home: homeIn(root, profileName),
     pluginDir: root,
     hermes: { command: ['hermes'], python: 'python3' },
     host: null,
@@ -58,16 +67,18 @@ export async function withContext<T>(
 export async function buildRoot<T>(
   root: string,
   work: (bench: Bench) => T | Promise<T>,
-  options: { readonly git?: boolean } = {},
+  options: { readonly git?: boolean; readonly profile?: string } = {},
 ): Promise<T> {
-  mkdirSync(homeIn(root), { recursive: true });
-  writeFileSync(targetIn(root), PRIOR);
-  chmodSync(targetIn(root), TARGET_MODE);
-  if (options.git !== false) createRepository(homeIn(root));
-  return withContext(root, async (ctx) => {
+  const { profile = DEFAULT_PROFILE } = options;
+  const [home, target] = [homeIn(root, profile), targetIn(root, profile)];
+  mkdirSync(home, { recursive: true });
+  writeFileSync(target, PRIOR);
+  chmodSync(target, TARGET_MODE);
+  if (options.git !== false) createRepository(home);
+  const build = async (ctx: Context): Promise<T> => {
     const { id: profileId } = saveProfile(ctx.db, {
       rootPath: ctx.profile.rootPath,
-      name: 'dev',
+      name: profile,
       targetRelpath: 'SOUL.md',
       proposer: { base_url: 'http://127.0.0.1:9/v1', model: 'proposer' },
       judge: null,
@@ -76,30 +87,33 @@ export async function buildRoot<T>(
       disclosureAcceptedAt: ctx.clock.now(),
       at: ctx.clock.now(),
     });
-    return work({ ctx, db: ctx.db, profileId, target: targetIn(root) });
-  });
+    return work({ ctx, db: ctx.db, profileId, target });
+  };
+  return withContext(root, build, { profile });
 }
 
-export const readTargetIn = (root: string): Buffer => readFileSync(targetIn(root));
+export const readTargetIn = (root: string, profile = DEFAULT_PROFILE): Buffer => readFileSync(targetIn(root, profile));
 
 /** What must hold after every recovery, whatever was interrupted. */
-export function checkInvariants(root: string, db: Db): void {
+export function checkInvariants(root: string, db: Db, profile = DEFAULT_PROFILE): void {
   const { dbPath } = pathsIn(root);
   assert.deepEqual(databaseHealth(db).problems, [], 'DB intact and every state follows from the audit log');
   assert.equal(statSync(dbPath).mode & 0o777, 0o600, 'mode of the DB');
   assert.deepEqual(openFileOperations(db), [], 'no operation open');
-  for (const directory of new Set([homeIn(root), dirname(dbPath)])) {
-    const left = readdirSync(directory).filter((name) =>
-      /karpathy-[0-9a-f]{12}$|migrating|restoring|keeping|partial/.test(name),
-    );
-    assert.deepEqual(left, [], 'no half-written files');
-  }
-  assert.equal(statSync(targetIn(root)).mode & 0o777, TARGET_MODE, 'mode of the target');
+  for (const directory of new Set([homeIn(root, profile), dirname(dbPath)])) checkNothingHalfWritten(directory);
+  assert.equal(statSync(targetIn(root, profile)).mode & 0o777, TARGET_MODE, 'mode of the target');
   for (const row of listExperiments(db)) checkSnapshots(db, row.id);
 }
 
+export function checkNothingHalfWritten(directory: string): void {
+  const left = readdirSync(directory).filter((name) =>
+    /karpathy-[0-9a-f]{12}$|migrating|restoring|keeping|partial/.test(name),
+  );
+  assert.deepEqual(left, [], 'no half-written files');
+}
+
 /** The prior bytes of everything that was ever applied, twice: in the DB, and as a plain file. */
-function checkSnapshots(db: Db, id: number): void {
+export function checkSnapshots(db: Db, id: number): void {
   const { appliedAt, baseSha256 } = getExperiment(db, id);
   const snapshots = listSnapshots(db, id);
   for (const { content, sha256: stated, plainPath } of snapshots) {
@@ -125,9 +139,9 @@ export function checkAgreement(root: string, id: number, db: Db): ReturnType<typ
 }
 
 /** Each operation has at most one commit, and nothing is left unmerged. */
-export function checkHistory(root: string): void {
-  if (!existsSync(join(homeIn(root), '.git'))) return;
-  const repository = repositoryAt(homeIn(root));
+export function checkHistory(root: string, profile = DEFAULT_PROFILE): void {
+  if (!existsSync(join(homeIn(root, profile), '.git'))) return;
+  const repository = repositoryAt(homeIn(root, profile));
   const operations = repository
     .git('log', '--format=%(trailers:key=Karpathy-Experiment,key=Karpathy-Operation,separator=%x20)')
     .split('\n')
