@@ -1,92 +1,37 @@
-// `npm run safeguards`: takes each safeguard of the gate out of a copy of the sources and runs the test that guards it.
-// A test that still passes guards nothing; then this ends with 1. `--only NAME` runs one of them.
+// `npm run safeguards`: takes each safeguard of gate and ratchet out of a copy of the sources and runs the test that
+// guards it. A test that still passes guards nothing; then this ends with 1. `--only NAME[,NAME]` runs some of them, by
+// their names or by section: gate, ratchet.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { GATE } from './safeguards/gate.mjs';
+import { RATCHET } from './safeguards/ratchet.mjs';
+
+/**
+ * @typedef {object} Safeguard
+ * @property {string} name
+ * @property {string} removed what is true without it
+ * @property {string} file
+ * @property {string} [from] with `to`: the text that is replaced
+ * @property {string} [to]
+ * @property {[string, string][]} [edits] instead of `from` and `to`: several of them
+ * @property {string} [test] a test file, with `title`: the tests in it, as a pattern
+ * @property {string} [title]
+ * @property {string} [kills] instead of `test`: arguments for `npm run test:faults`
+ */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const ADVERSARIAL = 'bench/gate/adversarial.test.ts';
-
-const SAFEGUARDS = [
-  {
-    name: 'order',
-    removed: 'the incumbent always runs first',
-    file: 'src/gate/plan.ts',
-    from: "& 1) === 0 ? 'incumbent' : 'candidate'",
-    to: "& 1) === 2 ? 'candidate' : 'incumbent'",
-    test: ADVERSARIAL,
-    title: 'order drift',
-  },
-  {
-    name: 'groups',
-    removed: 'every scenario counts by itself',
-    file: 'src/gate/tally.ts',
-    from: 'groups.get(pair.group) ?? groups.size;\n    groups.set(pair.group, group);',
-    to: 'groups.get(String(pair.scenario)) ?? groups.size;\n    groups.set(String(pair.scenario), group);',
-    test: ADVERSARIAL,
-    title: 'groups of three near-copies',
-  },
-  {
-    name: 'infra',
-    removed: 'a lopsided loss of trials is not noticed',
-    file: 'src/gate/soundness.ts',
-    from: 'excess > MAX_INFRA_EXCESS',
-    to: 'excess > 1',
-    test: ADVERSARIAL,
-    title: 'failures into time-outs',
-  },
-  {
-    name: 'timeouts',
-    removed: 'a deadline reached while the agent worked is a fault, and run again',
-    file: 'src/evaluation/trialOutcome.ts',
-    from: "return { kind: 'completed', limitReached: 'time' };",
-    to: "return infra('time');",
-    test: 'src/evaluation/trialOutcome.test.ts',
-    title: '',
-  },
-  {
-    name: 'allocation',
-    removed: 'some scenarios get more epochs than others',
-    file: 'src/services/evalSession.ts',
-    from: 'scenarioIds,\n        epochs: Array',
-    to: 'scenarioIds: epochs > 2 ? scenarioIds.slice(1) : scenarioIds,\n        epochs: Array',
-    test: 'test/integration/evaluation/badInput.test.ts',
-    title: 'same number of epochs',
-  },
-  {
-    name: 'cache',
-    removed: 'answers from a cache count',
-    file: 'src/services/answersSeen.ts',
-    from: "repeats.kind === 'cached' || ",
-    to: '',
-    test: 'test/integration/evaluation/repeats.test.ts',
-    title: 'a provider that caches',
-  },
-  {
-    name: 'overfit',
-    removed: 'an edit is screened on what its proposer saw',
-    file: 'src/services/groups.ts',
-    from: 'new Set(experiment.shownGroups ?? [])',
-    to: 'new Set<string>()',
-    test: 'test/integration/evaluation/stages.test.ts',
-    title: 'groups that the proposer saw',
-  },
-  {
-    name: 'deletions',
-    removed: 'the variance of a deletion is the one between groups alone',
-    file: 'src/gate/deletion.ts',
-    from: 'Math.max(estimate.within, estimate.between, least)',
-    to: 'estimate.between',
-    test: ADVERSARIAL,
-    title: 'kept in at most 1.2 alpha',
-  },
-];
-
-const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : null;
-const chosen = SAFEGUARDS.filter(({ name }) => only === null || name === only);
+const sections = { gate: GATE, ratchet: RATCHET };
+const at = process.argv.indexOf('--only');
+const wanted = at === -1 ? null : (process.argv[at + 1] ?? '').split(',');
+const chosen = Object.entries(sections).flatMap(([section, safeguards]) =>
+  safeguards.filter(({ name }) => wanted === null || wanted.includes(section) || wanted.includes(name)),
+);
 const copy = mkdtempSync(join(tmpdir(), 'karpathy-safeguards-'));
+/** Whether the guards pass with everything in place, by guard: several safeguards may have the same. */
+const sound = new Map();
 let blind = chosen.length === 0 ? 1 : 0;
 try {
   // What git knows, as it stands in the working tree.
@@ -97,30 +42,44 @@ try {
 } finally {
   rmSync(copy, { recursive: true, force: true });
 }
+console.log(`${chosen.length - blind} of ${chosen.length} seen`);
 process.exitCode = blind === 0 ? 0 : 1;
 
-/** Whether the test passes with the safeguard and fails without it. */
-function seen({ name, removed, file, from, to, test, title }) {
+/**
+ * Whether the guard passes with the safeguard and fails without it.
+ * @param {Safeguard} safeguard
+ */
+function seen(safeguard) {
+  const { name, removed, file, from = '', to = '', edits = [[from, to]] } = safeguard;
   const path = join(copy, file);
   const whole = readFileSync(path, 'utf8');
-  if (!whole.includes(from)) {
-    console.log(`${name}: ${file} no longer has ${JSON.stringify(from)}`);
+  const gone = edits.find(([text]) => !whole.includes(text));
+  if (gone !== undefined) {
+    console.log(`${name}: ${file} no longer has ${JSON.stringify(gone[0])}`);
     return false;
   }
-  const kept = passes(test, title);
+  const { guard, passes } = guardOf(safeguard);
+  if (!sound.has(guard)) sound.set(guard, passes());
   writeFileSync(
     path,
-    whole.replace(from, () => to),
+    edits.reduce((text, [before, after]) => text.replace(before, () => after), whole),
   );
-  const without = passes(test, title);
+  const without = passes();
   writeFileSync(path, whole);
+  const kept = sound.get(guard);
   const verdict = kept && !without ? 'seen' : kept ? 'NOT SEEN' : 'fails even with it';
-  console.log(`${name}: ${removed} → ${verdict} (${test}${title === '' ? '' : `, "${title}"`})`);
+  console.log(`${name}: ${removed} → ${verdict} (${guard})`);
   return kept && !without;
 }
 
-function passes(test, title) {
-  const vitest = join(copy, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [vitest, 'run', test, ...(title === '' ? [] : ['-t', title])];
-  return spawnSync(process.execPath, args, { cwd: copy, stdio: 'ignore' }).status === 0;
+/** @param {Safeguard} safeguard */
+function guardOf({ test = '', title = '', kills }) {
+  const tool = (...path) => join(copy, 'node_modules', ...path);
+  const run = (args) => spawnSync(process.execPath, args, { cwd: copy, stdio: 'ignore' }).status === 0;
+  if (kills !== undefined) {
+    const args = [tool('tsx', 'dist', 'cli.mjs'), 'test/faults/main.ts', ...kills.split(' ')];
+    return { guard: `npm run test:faults -- ${kills}`, passes: () => run(args) };
+  }
+  const args = [tool('vitest', 'vitest.mjs'), 'run', test, ...(title === '' ? [] : ['-t', title])];
+  return { guard: `${test}${title === '' ? '' : `, "${title}"`}`, passes: () => run(args) };
 }

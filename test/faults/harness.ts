@@ -33,7 +33,10 @@ export interface FaultsOptions {
   /** Processes at a time. */
   readonly lanes: number;
   readonly operations?: readonly OperationName[];
+  /** Instead of `kills`: each numbered point once, and none at random. */
+  readonly everyPoint?: boolean;
   readonly onFailure?: (failure: Failure) => void;
+  readonly onKill?: (done: { readonly kills: number; readonly of: number }) => void;
 }
 
 export interface Failure {
@@ -209,6 +212,10 @@ function must(done: Done | null, what: string): Done {
   return done;
 }
 
+function everyPoint(operation: OperationName, points: number): Shot[] {
+  return Array.from({ length: points }, (_, index) => ({ operation, at: { point: index + 1 } }));
+}
+
 /** Three of five at points that are spread over the whole operation, the others at random times. */
 function planShots(operation: OperationName, count: number, of: { points: number; random: () => number }): Shot[] {
   const atPoints = Math.min(of.points, Math.ceil(count * 0.6));
@@ -243,14 +250,21 @@ export async function runFaults(options: FaultsOptions): Promise<FaultsReport> {
     for (const operation of options.operations ?? (Object.keys(SHARES) as OperationName[])) {
       const { points } = await (lanes[0] as Lane).template(operation);
       counts[operation] = { instrumented: 0, points, random: 0, failures: 0 };
-      shots.push(...planShots(operation, Math.ceil((SHARES[operation] / 1000) * options.kills), { points, random }));
+      const count = Math.ceil((SHARES[operation] / 1000) * options.kills);
+      shots.push(
+        ...(options.everyPoint === true
+          ? everyPoint(operation, points)
+          : planShots(operation, count, { points, random })),
+      );
     }
+    const of = shots.length;
     const runLane = async (lane: Lane): Promise<void> => {
       for (let shot = shots.shift(); shot !== undefined; shot = shots.shift()) {
         const tally = counts[shot.operation] as Counts;
         const { at, failure } = await shootUntilHit(lane, shot);
         if ('point' in at) tally.instrumented++;
         else tally.random++;
+        options.onKill?.({ kills: of - shots.length, of });
         if (failure === null) continue;
         tally.failures++;
         failures.push(failure);

@@ -2,7 +2,10 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runFaults, SHARES, type OperationName } from './harness.js';
 
-/** `npm run test:faults [-- --kills 1200 --seed 1 --only apply,revert]`: exit code 1 when anything was lost. */
+/**
+ * `npm run test:faults [-- --kills 1200 --seed 1 --only apply,revert]`: exit code 1 when anything was lost.
+ * `--every-point`: each numbered point of these operations once, instead of a sample and random times.
+ */
 
 const { values } = parseArgs({
   options: {
@@ -10,17 +13,24 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     lanes: { type: 'string', default: String(Math.min(4, cpus().length)) },
     only: { type: 'string' },
+    'every-point': { type: 'boolean', default: false },
   },
 });
 const known = Object.keys(SHARES) as OperationName[];
 const operations = values.only === undefined ? known : known.filter((name) => values.only?.split(',').includes(name));
 
-console.log(`seed ${values.seed}, ${values.kills} kills, ${values.lanes} at a time`);
+const everyPoint = values['every-point'];
+const what = everyPoint ? 'every point' : `seed ${values.seed}, ${values.kills} kills`;
+console.log(`${what}, ${values.lanes} at a time`);
 const report = await runFaults({
   kills: Number(values.kills),
   seed: Number(values.seed),
   lanes: Number(values.lanes),
   operations,
+  everyPoint,
+  onKill: ({ kills, of }) => {
+    if (kills % 100 === 0) console.log(`${kills} of ${of}`);
+  },
   onFailure: ({ operation, how, what }) => console.error(`\nFAILED: ${operation}, ${how}\n${what}`),
 });
 console.table(report.counts);

@@ -178,6 +178,19 @@ describe('ingesting the spool', () => {
     }
   });
 
+  it('takes the events of a chunk and its offset together or not at all', () => {
+    const fixture = testContext();
+    writeSpool(fixture, [hookEvent(fixture.home, { id: 'first' }), hookEvent(fixture.home, { id: 'second' })]);
+    fixture.db.exec(
+      `CREATE TRIGGER broken BEFORE INSERT ON spool_events WHEN NEW.event_id = 'second'
+       BEGIN SELECT RAISE(ABORT, 'the disk says no'); END`,
+    );
+    expect(() => ingestSpool(fixture.ctx)).toThrow('the disk says no');
+    expect([eventCount(fixture), spoolCursor(fixture.db, '2026010512-aaaa.ndjson')]).toEqual([0, null]);
+    fixture.db.exec('DROP TRIGGER broken');
+    expect(ingestSpool(fixture.ctx).events).toBe(2);
+  });
+
   it('records the host processes that loaded the plugin, the newest word of each', () => {
     const fixture = testContext();
     writeSpool(fixture, [
