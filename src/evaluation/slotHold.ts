@@ -19,8 +19,13 @@ export function holdSlots(source: Pick<SlotSource, 'slotsDir' | 'profileHome'>):
   const path = join(source.slotsDir, `${slotKey(source.profileHome)}.holder`);
   const id = randomUUID();
   mkdirSync(source.slotsDir, { recursive: true, mode: 0o700 });
-  writeFileSync(`${path}.${id}`, id);
-  renameSync(`${path}.${id}`, path);
+  try {
+    writeFileSync(`${path}.${id}`, id);
+    renameSync(`${path}.${id}`, path);
+  } catch (error) {
+    rmSync(`${path}.${id}`, { force: true });
+    throw error;
+  }
   const held = (): boolean => {
     try {
       return readFileSync(path, 'utf8') === id;

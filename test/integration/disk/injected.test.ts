@@ -14,35 +14,14 @@ import { openFileOperations } from '#src/store/fileOperations.js';
 import { listSnapshots } from '#src/store/snapshots.js';
 import { testContext, type TestContext } from '../../support/context.js';
 import { approved, live } from '../../support/experiments.js';
+import { failAt, fault } from '../../support/faultyFs.js';
 
-/** Makes the call with this number fail, counted over all that write; 0 = none, only count. */
-const fault = vi.hoisted((): { at: number; code: string; calls: number } => ({ at: 0, code: '', calls: 0 }));
 vi.mock('node:fs', async (original) => {
-  const real = await original<typeof fs>();
-  const failing = <A extends unknown[], R>(name: string, call: (...args: A) => R, writes = (..._: A) => true) =>
-    function (...args: A): R {
-      if (!writes(...args)) return call(...args);
-      fault.calls += 1;
-      if (fault.calls !== fault.at) return call(...args);
-      const path = typeof args[0] === 'string' ? ` '${args[0]}'` : '';
-      throw Object.assign(new Error(`${fault.code}: made up for a test, ${name}${path}`), { code: fault.code });
-    };
-  const opensToWrite = (_: unknown, flags?: unknown) => typeof flags === 'string' && flags !== 'r';
-  return {
-    ...real,
-    openSync: failing('open', real.openSync, opensToWrite),
-    writeSync: failing('write', real.writeSync as (...args: unknown[]) => number),
-    writeFileSync: failing('open', real.writeFileSync),
-    mkdirSync: failing('mkdir', real.mkdirSync as (...args: unknown[]) => string | undefined),
-    renameSync: failing('rename', real.renameSync),
-    linkSync: failing('link', real.linkSync),
-    fsyncSync: failing('fsync', real.fsyncSync),
-    fchmodSync: failing('chmod', real.fchmodSync),
-  };
+  const { faultyFs } = await import('../../support/faultyFs.js');
+  return faultyFs(await original<typeof fs>());
 });
 afterEach(() => Object.assign(fault, { at: 0, calls: 0 }));
 
-const CODES = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'] as const;
 const THEIRS = 'A person wrote this.\n';
 const NO_MORE = { reason: 'a test' };
 
@@ -131,7 +110,7 @@ describe.each(Object.entries(CASES))('%s, with a disk that fails', (_, { build, 
       const fixture = testContext();
       const id = await build(fixture);
       const theirs = readFileSync(fixture.target);
-      Object.assign(fault, { at, code: CODES[at % CODES.length], calls: 0 });
+      failAt(at);
       const error = await failure(() => work(fixture, id));
       fault.at = 0;
       nothingLost(fixture, id, theirs);
