@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 # With a runtime of older sources these still answer: seeing what is live and undoing it must not need a build.
 WHILE_STALE = frozenset(
-    "status show diff history snapshot revert finish resolve pause jobs tick work".split()
+    "status show diff history snapshot revert finish resolve pause jobs tick work uninstall".split()
 )
 
 HELP_BEFORE_SETUP = """usage: hermes karpathy COMMAND …
@@ -21,6 +21,7 @@ Improves this profile's SOUL.md one proven sentence at a time. Not set up yet; a
 
   setup      build the runtime (needs Node 20.19 or newer and npm; once per machine)
   install    link the plugin into other profiles
+  uninstall  remove the plugin; before set-up it says what to remove by hand
 
 Run: hermes karpathy setup
 """
@@ -60,9 +61,23 @@ def _run(ctx, plugin_dir, argv):
         from .install import main as install
 
         return install(plugin_dir, rest)
+    if command == "uninstall":
+        return _uninstall(ctx, plugin_dir, argv)
     if command == "tick" and os.environ.get("KARPATHY_BACKGROUND") == "1":
         return _tick_in_background(ctx, plugin_dir)
     return _run_in_terminal(ctx, plugin_dir, argv)
+
+
+def _uninstall(ctx, plugin_dir, argv):
+    """Leaving must be possible when the worker is broken, or gone because an uninstall was killed on its way."""
+    try:
+        return _run_in_terminal(ctx, plugin_dir, argv)
+    except ShimError as error:
+        if "--help" in argv or "-h" in argv:
+            raise
+        from .uninstall import without_worker
+
+        return without_worker(plugin_dir, argv, error)
 
 
 def first_word(argv):

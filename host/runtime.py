@@ -73,10 +73,15 @@ def in_place_runtime(plugin_dir):
 
 def current_runtime(root):
     recorded = _read_json(current_path(root))
-    if not recorded or not isinstance(recorded.get("dir"), str) or not _is_complete(recorded["dir"]):
+    if not recorded or not isinstance(recorded.get("dir"), str):
+        return None
+    # Recorded by its full path; after the whole root was moved it lies under the same name here.
+    moved = os.path.join(runtime_dir(root), os.path.basename(recorded["dir"]))
+    directory = next((path for path in (recorded["dir"], moved) if _is_complete(path)), None)
+    if directory is None:
         return None
     return Runtime(
-        recorded["dir"],
+        directory,
         str(recorded.get("build")),
         str(recorded.get("version")),
         _opt(recorded.get("abi")),

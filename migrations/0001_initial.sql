@@ -4,19 +4,36 @@
 CREATE TABLE profiles (
   id INTEGER PRIMARY KEY,
   root_path TEXT NOT NULL UNIQUE,              -- real path of the profile's home: its identity
-  name TEXT NOT NULL,                          -- a label; renaming a profile changes nothing else
+  name TEXT NOT NULL,                          -- a label
   target_relpath TEXT NOT NULL DEFAULT 'SOUL.md',
   proposer TEXT CHECK (proposer IS NULL OR json_valid(proposer)),
   judge TEXT CHECK (judge IS NULL OR json_valid(judge)),
   budget_usd REAL CHECK (budget_usd IS NULL OR budget_usd > 0),
   budget_tokens INTEGER CHECK (budget_tokens IS NULL OR budget_tokens > 0),
   disclosure_accepted_at INTEGER,              -- when a person agreed to who sees which text
-  enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+  enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)), -- 0: forgotten, or uninstalled with its records kept
   paused_at INTEGER,
   pause_reason TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
+
+-- What a person said about where a profile's home went; where it lies now stands in profiles.
+CREATE TABLE profile_moves (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  kind TEXT NOT NULL CHECK (kind IN ('relocated', 'forgotten', 'uninstalled')),
+  from_path TEXT NOT NULL,
+  to_path TEXT,
+  actor TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  CHECK ((kind = 'relocated') = (to_path IS NOT NULL))
+) STRICT;
+
+CREATE TRIGGER profile_moves_are_never_changed BEFORE UPDATE ON profile_moves
+BEGIN SELECT RAISE(ABORT, 'profile_moves is append-only'); END;
+CREATE TRIGGER profile_moves_are_never_deleted BEFORE DELETE ON profile_moves
+BEGIN SELECT RAISE(ABORT, 'profile_moves is append-only'); END;
 
 CREATE TABLE baselines (
   id INTEGER PRIMARY KEY,

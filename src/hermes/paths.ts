@@ -23,6 +23,7 @@ export interface Paths {
   readonly liveMarkers: string;
   readonly slotsDir: string;
   readonly snapshotsDir: string;
+  /** Not called `backups`: the host's own backup leaves out every directory of that name. */
   readonly backupsDir: string;
   readonly runtimeDir: string;
   readonly tickStamp: string;
@@ -75,7 +76,7 @@ export function pathsUnder(root: string, overrides: PathOverrides = {}): Paths {
     liveMarkers: join(dataDir, 'markers', 'live'),
     slotsDir: join(dataDir, 'slots'),
     snapshotsDir: join(dataDir, 'snapshots'),
-    backupsDir: join(dataDir, 'backups'),
+    backupsDir: join(dataDir, 'db-backups'),
     runtimeDir: join(dataDir, 'runtime'),
     tickStamp: join(dataDir, 'tick.stamp'),
   };

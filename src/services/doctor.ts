@@ -2,6 +2,7 @@ import { databaseFindings } from './doctor/database.js';
 import { hostFindings } from './doctor/host.js';
 import { installationFindings } from './doctor/installation.js';
 import { modelFindings } from './doctor/models.js';
+import { placeFindings } from './doctor/places.js';
 import { spoolFindings } from './doctor/spool.js';
 import { budgetFindings, suiteFindings } from './doctor/suite.js';
 import { targetFindings } from './doctor/target.js';
@@ -20,6 +21,7 @@ const CHECKS: readonly { readonly area: Finding['area']; readonly check: DoctorC
   { area: 'installation', check: installationFindings },
   { area: 'host', check: hostFindings },
   { area: 'database', check: databaseFindings },
+  { area: 'installation', check: placeFindings },
   { area: 'target', check: targetFindings },
   { area: 'models', check: modelFindings },
   { area: 'suite', check: suiteFindings },

@@ -1,8 +1,10 @@
+import { getExperiment } from '../store/experiments.js';
 import { openFileOperations, uncommittedFileOperations, type OperationKind } from '../store/fileOperations.js';
 import type { Context } from './context.js';
 import { carryOut } from './fileChange.js';
 import { commitOperation } from './gitProvenance.js';
 import { followMarkers } from './followMarkers.js';
+import { isDirectory } from './lostProfiles.js';
 import { settleOperation, type Settled } from './settleOperation.js';
 
 /** After that long a commit that was not recorded has no owner any more. */
@@ -35,6 +37,8 @@ export async function reconcileOperations(ctx: Context): Promise<Reconciled[]> {
   const done: Reconciled[] = [];
   const rollForward = (inner: Context, id: number) => void carryOut(inner, id, { reconciled: true });
   for (const { id, experimentId, kind, path } of openFileOperations(ctx.db)) {
+    // The file went along with its profile: it is looked at when `relocate` has said where.
+    if (!isDirectory(getExperiment(ctx.db, experimentId).targetProfileRoot)) continue;
     const outcome = settleOperation(ctx, id, { rollForward });
     if (outcome === 'already_ended') continue;
     const message = `The ${kind} of experiment ${experimentId} ${MESSAGES[outcome]}.`;
@@ -45,7 +49,7 @@ export async function reconcileOperations(ctx: Context): Promise<Reconciled[]> {
   const now = ctx.clock.now();
   for (const operation of uncommittedFileOperations(ctx.db, now)) {
     const ownerMayLive = !settledNow.has(operation.id) && (operation.finishedAt ?? 0) > now - COMMIT_GRACE_MS;
-    if (ownerMayLive) continue;
+    if (ownerMayLive || !isDirectory(getExperiment(ctx.db, operation.experimentId).targetProfileRoot)) continue;
     await commitOperation(ctx, operation);
     if (settledNow.has(operation.id)) continue;
     const { id, experimentId, kind, path } = operation;

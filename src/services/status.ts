@@ -15,6 +15,7 @@ import { evidenceFingerprint } from './evidence.js';
 import { silentIfBefore } from './leaseTimes.js';
 import { idleStep, nextStep, phaseOf, type NextStep, type OpenJob, type Phase } from './nextStep.js';
 import { alarmsOf, type GuardrailReport } from './guardrails.js';
+import { lostFix, lostProfiles, lostText, possibleOrigins, quoted } from './lostProfiles.js';
 import { targetStatus } from './targetStatus.js';
 import { watchedText } from './watch.js';
 import { windowGuardrails } from './windowGuardrails.js';
@@ -87,6 +88,8 @@ export interface StatusView {
   readonly job: JobView | null;
   /** The last closed experiment. */
   readonly last: ClosedView | null;
+  /** Profiles whose home is gone, each with the ways out, in words. */
+  readonly lost: readonly string[];
   readonly next: NextStep;
 }
 
@@ -136,7 +139,9 @@ export async function status(ctx: Context): Promise<StatusView> {
     experiment: current?.view ?? null,
     job: jobs.find((job) => job.state === 'running' || job.state === 'stopping') ?? jobs[0] ?? null,
     last: lastClosed(ctx, profile.id),
+    lost: lostTexts(ctx),
     next:
+      switchedOff(profile) ??
       current?.next ??
       idleStep({
         scenarios: suite.length,
@@ -146,6 +151,17 @@ export async function status(ctx: Context): Promise<StatusView> {
         outdated: outdated(ctx),
       }),
   };
+}
+
+function lostTexts(ctx: Context): string[] {
+  return lostProfiles(ctx).map((one) => `${lostText(one)} ${lostFix(one)}`);
+}
+
+function switchedOff({ enabled }: ProfileRow): NextStep | null {
+  if (enabled) return null;
+  const say =
+    'The plugin was uninstalled, and its records were kept: sessions are not counted until it is set up again.';
+  return { say, commands: ['init'] };
 }
 
 /** Why the evidence of the text in force should be taken again; null when it need not be. */
@@ -263,9 +279,20 @@ function notInitialised(ctx: Context): StatusView {
     experiment: null,
     job: null,
     last: null,
-    next: {
-      say: 'This profile is not set up yet. Setting it up asks for target, models and budget.',
-      commands: ['init'],
-    },
+    lost: lostTexts(ctx),
+    next: firstStep(ctx),
+  };
+}
+
+/** A profile that was renamed or moved looks like a new one. */
+function firstStep(ctx: Context): NextStep {
+  const say = 'This profile is not set up yet. Setting it up asks for target, models and budget.';
+  const origins = possibleOrigins(ctx);
+  if (origins.length === 0) return { say, commands: ['init'] };
+  return {
+    say: `${say} If it is one of these, renamed, moved or copied, its history goes on with relocate: ${origins
+      .map(({ name, rootPath }) => `${name} (${rootPath})`)
+      .join(', ')}.`,
+    commands: [...origins.map(({ rootPath }) => `relocate --from ${quoted(rootPath)}`), 'init'],
   };
 }

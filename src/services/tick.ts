@@ -8,6 +8,7 @@ import { clearSlots } from '../evaluation/orphans.js';
 import { enqueue } from './enqueue.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
 import { takeBackExpired } from './jobLease.js';
+import { lostFix, lostProfiles, lostText } from './lostProfiles.js';
 import { refreshMarkers } from './markers.js';
 import { reconcileOperations, type Reconciled } from './reconcile.js';
 import { commandFor } from './requireProfile.js';
@@ -53,6 +54,7 @@ export async function tick(ctx: Context, options: TickOptions = {}): Promise<Tic
   const left = profile === null ? null : await goOn(ctx, profile, runJob);
   if (left !== null) waiting.push(left);
   refreshMarkers(ctx);
+  waiting.push(...lostProfiles(ctx).map((lost) => `${lostText(lost)} ${lostFix(lost)}`));
   for (const { outcome, message } of judged) if (outcome === 'waits' || outcome === 'conflict') waiting.push(message);
   return { reconciled, ingested, windows, judged, waiting };
 }

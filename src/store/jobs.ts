@@ -116,6 +116,19 @@ export function runningJob(db: Db, profileId: number): JobRow | null {
   return raw === undefined ? null : toRow(raw);
 }
 
+/** The jobs of all profiles that an executor holds at this moment. */
+export function heldJobs(
+  db: Db,
+  now: number,
+): { readonly id: number; readonly kind: JobKind; readonly profile: string }[] {
+  return db
+    .prepare(
+      `SELECT j.id, j.kind, p.name AS profile FROM jobs AS j JOIN profiles AS p ON p.id = j.profile_id
+       WHERE j.state = 'running' AND j.lease_expires_at > ? ORDER BY j.id`,
+    )
+    .all(now) as { id: number; kind: JobKind; profile: string }[];
+}
+
 /** The oldest job that any executor may take: waiting ones need a person to ask again. */
 export function nextQueuedJob(db: Db, of: { profileId: number; kinds?: readonly JobKind[] }): JobRow | null {
   const kinds = JSON.stringify(of.kinds ?? JOB_KINDS);

@@ -5,13 +5,14 @@ import { calibrationLine } from './calibration.js';
 import { beforeAfter, whatItDoes } from './diff.js';
 import { count, duration, plural, shorten, timestamp, usd } from './figures.js';
 import { guardrailLine } from './guardrails.js';
-import { field, type Look } from './look.js';
+import { field, wrap, type Look } from './look.js';
 import { nextText } from './next.js';
 import { verdictLine } from './verdict.js';
 
 /** Everything at a glance: state, sentence, evidence, sessions, cost, what to do next. */
 export function statusText(look: Look, view: StatusView, now: number): string {
   if (!view.initialised) return nextText(look, view.next);
+  const lost = view.lost.map((text) => `${look.colors.yellow('!')} ${wrap(text, { width: look.width, indent: 2 })}`);
   const lines = [
     field(look, 'target', `${view.target ?? ''} in ${view.home}`),
     ...(view.paused === null
@@ -31,7 +32,7 @@ export function statusText(look: Look, view: StatusView, now: number): string {
     lines.push('', ...experimentLines(look, view.experiment, { now, budget: view.budget }));
   }
   if (view.job !== null) lines.push(field(look, 'job', jobLine(view.job)));
-  return [...lines, '', nextText(look, view.next)].join('\n');
+  return [...lines, ...lost, '', nextText(look, view.next)].join('\n');
 }
 
 function errorBudgetLines(look: Look, budget: ErrorBudgetView): string[] {

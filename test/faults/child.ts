@@ -5,6 +5,7 @@ import { evaluateOperation } from './operations/evaluate.js';
 import { applyOperations, approveOperation, resolveOperation, revertOperations } from './operations/fileChanges.js';
 import { ingestOperation } from './operations/ingest.js';
 import { proposeOperation } from './operations/propose.js';
+import { relocateOperation } from './operations/relocate.js';
 import { tickOperations } from './operations/tick.js';
 import { trialsOperation } from './operations/trials.js';
 
@@ -39,6 +40,7 @@ const OPERATIONS: readonly Operation[] = [
   migrateOperation,
   backupOperation,
   restoreOperation,
+  relocateOperation,
 ];
 
 const points = instrument();

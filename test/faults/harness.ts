@@ -23,6 +23,7 @@ export const SHARES = {
   migrate: 50,
   backup: 30,
   restore: 30,
+  relocate: 40,
 } as const;
 export type OperationName = keyof typeof SHARES;
 

@@ -8,7 +8,7 @@ export const backupCommand = command({
   path: 'backup',
   group: 'Run',
   summary: 'copy the controller DB of all profiles into a file, while others go on writing',
-  details: 'Without a file it goes into the backups folder of the data directory. A file that exists is not touched.',
+  details: 'Without a file it goes into `db-backups` in the data directory. A file that exists is not touched.',
   arguments: [{ name: '[file]', summary: 'a file that does not exist yet' }],
   // A copy must be possible whatever state things are in, and while somebody else writes.
   bare: true,

@@ -48,6 +48,8 @@ const LOADERS: Readonly<Record<string, () => Promise<CommandSpec[]>>> = {
   tick: async () => [(await import('./tick.js')).tickCommand],
   backup: async () => [(await import('./backup.js')).backupCommand],
   restore: async () => [(await import('./restore.js')).restoreCommand],
+  relocate: async () => [(await import('./relocate.js')).relocateCommand],
+  uninstall: async () => [(await import('./uninstall.js')).uninstallCommand],
   collect: async () => [(await import('./collect.js')).collectCommand],
   jobs: async () => [
     (await import('./jobs/list.js')).jobsListCommand,

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { PLUGIN_NAME } from '../../hermes/paths.js';
 import { listProfiles, pluginPresence } from '../../hermes/profiles.js';
@@ -44,7 +44,9 @@ function runtimeFindings(ctx: Context): Finding[] {
       : [ok(`Version ${own.version}, build ${own.build}, built in place at ${ctx.pluginDir}.`)];
   }
   const findings: Finding[] = [];
-  if (!existsSync(join(current.dir, 'dist', 'worker.mjs')))
+  // Recorded by its full path; after the whole root was moved it lies under the same name here.
+  const dirs = [current.dir, join(ctx.paths.runtimeDir, basename(current.dir))];
+  if (!dirs.some((dir) => existsSync(join(dir, 'dist', 'worker.mjs'))))
     findings.push(error(`The runtime ${current.dir} is incomplete.`, SETUP));
   if (!existsSync(current.node)) findings.push(error(`The Node recorded at set-up, ${current.node}, is gone.`, SETUP));
   if (current.abi !== process.versions.modules) {
