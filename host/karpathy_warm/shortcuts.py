@@ -4,6 +4,7 @@ import functools
 import gettext
 import os
 import ssl
+import sys
 
 # A turn opens about as many clients; a context is built from some 140 certificates in 20 ms and takes 1 MB.
 CONTEXTS = 8
@@ -43,5 +44,9 @@ def prepare():
 
     bundle = os.environ.get("SSL_CERT_FILE") or certifi.where()
     ReadyContexts({certifi.where(): 1, bundle: CONTEXTS})
+    # What a client tells of this machine with its requests: Python keeps it, and would start a `uname` in every trial.
+    describe_machine = getattr(sys.modules.get("openai._base_client"), "get_platform", None)
+    if callable(describe_machine):
+        describe_machine()
     # Every argument of the host's parser looks for translations on disk, of which there are none.
     gettext.find = functools.lru_cache(maxsize=None)(gettext.find)
