@@ -2,14 +2,13 @@
  * Collecting agent.log against only reading and decoding the same lines, in one run, and what a whole `collect` keeps
  * in memory. `npm run build && npm run bench:collector -- [--megabytes N] [--rotations N] [--write]`.
  */
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { execa } from 'execa';
-import { projectDir } from '../scripts/bootstrap.mjs';
 import { readAgentLog } from '../src/metrics/logFiles.js';
+import { peakOf } from './peak.js';
 import { addBenchProfile } from './profile.js';
 import { writeSection } from './section.js';
 
@@ -87,19 +86,6 @@ function decodeLines(home: string, rotations: number): number {
   return lines;
 }
 
-/** Peak resident memory of a first `collect` of everything, by the built program. */
-async function peakOfCollect(root: string): Promise<number | null> {
-  const program = join(projectDir, 'dist', 'cli.mjs');
-  if (!existsSync(program)) return null;
-  const report = `process.on('exit', () => process._rawDebug('peak ' + process.resourceUsage().maxRSS))`;
-  const { stderr } = await execa(
-    process.execPath,
-    ['--import', `data:text/javascript,${encodeURIComponent(report)}`, program, 'collect', '--json'],
-    { env: { HERMES_HOME: root }, cwd: root },
-  );
-  return (Number(/peak (\d+)/.exec(stderr)?.[1]) * 1024) / MEGABYTE;
-}
-
 function best(rounds: number, work: () => void): number {
   const times = Array.from({ length: rounds }, () => {
     const began = performance.now();
@@ -127,7 +113,7 @@ export async function measureCollector(size: { megabytes: number; rotations: num
       decoded: megabytes / decoded,
       ratio: decoded / collected,
       sessions,
-      peakMegabytes: await peakOfCollect(root),
+      peakMegabytes: (await peakOf(root, ['collect', '--json']))?.megabytes ?? null,
     };
   } finally {
     rmSync(root, { recursive: true, force: true });

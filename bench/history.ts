@@ -1,20 +1,24 @@
 /**
  * What a long history costs: status, list, tick and collect with many session tags and experiments against few, in one
- * run. `npm run bench:history -- [--tags N] [--experiments N] [--rounds N] [--write]`.
+ * run, and what each command keeps in memory. `npm run build && npm run bench:history -- [--tags N] [--experiments N]
+ * [--rounds N] [--keep] [--write]`; `--keep` leaves the long history behind, to try things on.
  */
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectDir } from '../scripts/bootstrap.mjs';
 import { openContext } from '../src/app.js';
-import { sha256 } from '../src/ratchet/digest.js';
 import { collectMetrics } from '../src/services/collect.js';
 import { historyList } from '../src/services/historyView.js';
-import { metricsByDay } from '../src/services/metricsSeries.js';
+import { jobsView } from '../src/services/jobsView.js';
+import { metricsByDay, metricsByExperiment } from '../src/services/metricsSeries.js';
+import { prepare } from '../src/services/prepare.js';
+import { show } from '../src/services/show.js';
 import { status } from '../src/services/status.js';
 import { tick } from '../src/services/tick.js';
-import { immediate, type Db } from '../src/store/database.js';
+import { APART_MS, HOUR, writeHistory, type Size } from './longHistory.js';
+import { peakOf } from './peak.js';
 import { addBenchProfile } from './profile.js';
 import { writeSection } from './section.js';
 
@@ -23,60 +27,15 @@ const { values } = parseArgs({
     tags: { type: 'string', default: '1000000' },
     experiments: { type: 'string', default: '10000' },
     rounds: { type: 'string', default: '15' },
+    keep: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 });
 
-const HOUR = 3_600_000;
-/** About 900 sessions a day, whatever their number: only how long ago they began differs. */
-const APART_MS = 95_000;
-const FEW = { tags: 1000, experiments: 100 };
-const MANY = { tags: Number(values.tags), experiments: Number(values.experiments) };
-
-interface Size {
-  readonly tags: number;
-  readonly experiments: number;
-}
-
-/** Sessions up to now, each with figures; closed experiments, every fifth of them applied, and a live one. */
-function fill(db: Db, profileId: number, { size, root, now }: { size: Size; root: string; now: number }): void {
-  const soul = readFileSync(join(root, 'SOUL.md'));
-  const base = Buffer.from('You are.\n');
-  const at = { profileId, root, now, apart: APART_MS, tags: size.tags, experiments: size.experiments };
-  const texts = { base, baseSha: sha256(base), soul, soulSha: sha256(soul) };
-  immediate(db, () => {
-    db.prepare(
-      `INSERT INTO experiments (profile_id, profile, target_profile_root, target_relpath, state, base_content, base_sha256,
-         candidate_content, candidate_sha256, approved_at, applied_at, reverted_at, rejected_at, created_at, updated_at)
-       WITH RECURSIVE n (i) AS (SELECT @experiments UNION ALL SELECT i - 1 FROM n WHERE i > 1)
-       SELECT @profileId, 'default', @root, 'SOUL.md', iif(i % 5 = 0, 'reverted', 'rejected'), @base, @baseSha, @soul,
-         @soulSha, @now - i * 7200000, iif(i % 5 = 0, @now - i * 7200000, NULL),
-         iif(i % 5 = 0, @now - i * 7200000 + 3600000, NULL), @now - i * 7200000, @now - i * 7200000, @now FROM n`,
-    ).run({ ...at, ...texts });
-    db.prepare(
-      `INSERT INTO experiments (profile_id, profile, target_profile_root, target_relpath, state, base_content, base_sha256,
-         candidate_content, candidate_sha256, approved_at, applied_at, live_sessions_target, live_deadline_at, created_at, updated_at)
-       VALUES (@profileId, 'default', @root, 'SOUL.md', 'live', @base, @baseSha, @soul, @soulSha, @now, @now - 3600000,
-         1000, @now + 100 * 3600000, @now, @now)`,
-    ).run({ ...at, ...texts });
-    const each = 'WITH RECURSIVE n (i) AS (SELECT @tags UNION ALL SELECT i - 1 FROM n WHERE i > 1)';
-    db.prepare(
-      `INSERT INTO session_tags (profile_id, session_id, content_sha256, started_at, start_seen, started_turns,
-         completed_turns, platform, model, last_turn_at, updated_at)
-       ${each} SELECT @profileId, 's' || i, @soulSha, @now - i * @apart, 1, 3, 3, 'cli', 'm', @now - i * @apart + 60000, @now FROM n`,
-    ).run({ ...at, ...texts });
-    db.prepare(
-      `INSERT INTO session_usage (profile_id, session_id, found, source, end_reason, ended_at, duration_ms, api_calls,
-         input_tokens, output_tokens, cost_usd, turns_unanswered, tool_calls, tool_errors, read_at)
-       ${each} SELECT @profileId, 's' || i, 1, 'cli', 'cli_close', @now, 60000, 3, 30000, 900, 0.01, 0, 4, 0, @now FROM n`,
-    ).run(at);
-    db.prepare(
-      `INSERT INTO session_log_counts (profile_id, session_id, warnings, updated_at)
-       ${each} SELECT @profileId, 's' || i, 1, @now FROM n`,
-    ).run(at);
-  });
-  db.exec('ANALYZE');
-}
+const FEW: Size = { tags: 1000, experiments: 100 };
+const MANY: Size = { tags: Number(values.tags), experiments: Number(values.experiments) };
+/** What comes in between two ticks, or two collections, of a busy profile. */
+const NEW_SESSIONS = 10;
 
 interface World extends ReturnType<typeof openContext> {
   readonly root: string;
@@ -97,17 +56,70 @@ function build(size: Size, now: number): World {
     signal: new AbortController().signal,
     clock: { now: () => now },
   });
-  fill(opened.ctx.db, profileId, { size, root, now });
+  writeHistory(opened.ctx.db, { profileId, size, root, soul: readFileSync(join(root, 'SOUL.md')), now });
   return { ...opened, root };
 }
 
-const DOING = {
-  status: ({ ctx }: World) => status(ctx),
-  'list (history)': ({ ctx }: World) => historyList(ctx, { limit: 50 }),
-  'list (metrics)': ({ ctx }: World) => metricsByDay(ctx, { since: null, limit: 2 }),
-  tick: ({ ctx }: World) => tick(ctx),
-  collect: ({ ctx }: World) => collectMetrics(ctx),
-} as const;
+let written = 0;
+
+/** What the hooks leave of sessions of one turn. */
+function someTurns({ ctx, root }: World): void {
+  const { spoolDir } = ctx.paths;
+  mkdirSync(spoolDir, { recursive: true, mode: 0o700 });
+  const at = ctx.clock.now();
+  for (let n = 0; n < NEW_SESSIONS; n++) {
+    const id = ++written;
+    const both = {
+      v: 1,
+      session_id: `new${id}`,
+      turn_id: 't',
+      home: root,
+      model: 'm',
+      platform: 'cli',
+      trial: false,
+      at,
+    };
+    const rest = { write_origin: 'assistant_tool' };
+    const began = { ...both, ...rest, id: `${id}-a`, hook: 'pre_llm_call', is_first_turn: true };
+    const ended = { ...both, ...rest, id: `${id}-b`, hook: 'post_llm_call', is_first_turn: null };
+    appendFileSync(join(spoolDir, `2026010100-${n}.ndjson`), `${JSON.stringify(began)}\n${JSON.stringify(ended)}\n`);
+  }
+}
+
+interface Doing {
+  readonly act: (world: World) => unknown;
+  /** Not timed. */
+  readonly before?: (world: World) => void;
+}
+
+const DOING: Readonly<Record<string, Doing>> = {
+  'what every command begins with': { act: ({ ctx }) => prepare(ctx) },
+  status: { act: ({ ctx }) => status(ctx) },
+  'list: `history`': { act: ({ ctx }) => historyList(ctx, { limit: 50 }) },
+  'list: `metrics`': { act: ({ ctx }) => metricsByDay(ctx, { since: null, limit: 2 }) },
+  'list: `metrics --by experiment`': { act: ({ ctx }) => metricsByExperiment(ctx, { since: null, limit: 20 }) },
+  'list: `jobs --all`': { act: ({ ctx }) => jobsView(ctx, { all: true }) },
+  show: { act: ({ ctx }) => show(ctx, 50) },
+  'tick, nothing new': { act: ({ ctx }) => tick(ctx) },
+  [`tick, ${NEW_SESSIONS} new sessions`]: { act: ({ ctx }) => tick(ctx), before: someTurns },
+  'collect, nothing new': { act: ({ ctx }) => collectMetrics(ctx) },
+  [`collect, ${NEW_SESSIONS} new sessions`]: { act: ({ ctx }) => collectMetrics(ctx), before: someTurns },
+};
+
+/** Commands as processes of their own. */
+const REMEMBERED = [
+  ['status'],
+  ['history'],
+  ['history', '--all'],
+  ['metrics'],
+  ['metrics', '--by', 'experiment'],
+  ['metrics', '--by', 'content'],
+  ['show', '50'],
+  ['jobs', 'list', '--all'],
+  ['tick'],
+  ['collect'],
+  ['doctor', '--skip-models'],
+] as const;
 
 async function timed(work: () => unknown): Promise<number> {
   const began = performance.now();
@@ -117,33 +129,66 @@ async function timed(work: () => unknown): Promise<number> {
 
 const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
-// The middle of a day, so that both histories have as many sessions today.
-const now = Date.UTC(2026, 4, 20, 12);
-const [few, many] = [build(FEW, now), build(MANY, now)];
-try {
-  const first = { few: await timed(() => collectMetrics(few.ctx)), many: await timed(() => collectMetrics(many.ctx)) };
+async function ratios(few: World, many: World): Promise<string[]> {
   const rows: string[] = [];
-  for (const [name, act] of Object.entries(DOING)) {
+  for (const [name, { act, before }] of Object.entries(DOING)) {
     const [short, long]: [number[], number[]] = [[], []];
     for (let round = 0; round < Number(values.rounds); round++) {
-      short.push(await timed(() => act(few)));
-      long.push(await timed(() => act(many)));
+      for (const world of [few, many]) {
+        before?.(world);
+        (world === few ? short : long).push(await timed(() => act(world)));
+      }
     }
     const [a, b] = [median(short), median(long)];
     rows.push(`| ${name} | ${a.toFixed(2)} ms | ${b.toFixed(2)} ms | ${(b / a).toFixed(2)} |`);
   }
-  const text = `\`npm run bench:history -- --tags ${MANY.tags} --experiments ${MANY.experiments}\`: medians of ${values.rounds}, ${cpus().length} cores. The goal is a ratio of 2 or less.
+  return rows;
+}
+
+async function memory({ root }: World): Promise<string[]> {
+  const rows: string[] = [];
+  for (const args of REMEMBERED) {
+    const peak = await peakOf(root, args);
+    if (peak === null) return ['| not measured: no build | | |'];
+    rows.push(`| \`${args.join(' ')}\` | ${Math.round(peak.megabytes)} MB | ${peak.seconds.toFixed(1)} s |`);
+  }
+  return rows;
+}
+
+// The middle of today, so that both histories have as many sessions today.
+const day = 24 * HOUR;
+const now = Date.now() - (Date.now() % day) + day / 2;
+const [few, many] = [build(FEW, now), build(MANY, now)];
+try {
+  const few1 = await timed(() => collectMetrics(few.ctx));
+  const first = await peakOf(many.root, ['collect']);
+  const many1 = await timed(() => collectMetrics(many.ctx));
+  const rows = await ratios(few, many);
+  const kept = await memory(many);
+  const gigabytes = statSync(many.ctx.paths.dbPath).size / 1e9;
+  const said =
+    first === null
+      ? `${(many1 / 1000).toFixed(1)} s`
+      : `${first.seconds.toFixed(1)} s and at most ${Math.round(first.megabytes)} MB`;
+  const text = `\`npm run bench:history -- --tags ${MANY.tags} --experiments ${MANY.experiments}\`: medians of ${values.rounds}, ${cpus().length} cores. Each experiment has its run, trials, costs, job and audit log; one is live. The goal is a ratio of 2 or less.
 
 | | ${FEW.tags} sessions, ${FEW.experiments} experiments | ${MANY.tags}, ${MANY.experiments} | ratio |
 |---|---|---|---|
 ${rows.join('\n')}
 
-A first \`collect\`, which sums up every day there is: ${Math.round(first.few)} ms, and ${(first.many / 1000).toFixed(1)} s for ${Math.round((MANY.tags * APART_MS) / (24 * HOUR))} days.`;
+A first \`collect\`, which sums up every day there is: ${Math.round(few1)} ms, and ${said} for ${Math.round((MANY.tags * APART_MS) / day)} days.
+
+The most memory a command holds on the long history (${gigabytes.toFixed(1)} GB of controller DB), Node and its code included; the goal is 120 MB or less. Time with the start of Node.
+
+| | memory | time |
+|---|---|---|
+${kept.join('\n')}`;
   process.stdout.write(`${text}\n`);
   if (values.write) writeSection('bench:history', { title: 'What a long history costs', text });
 } finally {
   for (const world of [few, many]) {
     world.close();
-    rmSync(world.root, { recursive: true, force: true });
+    if (values.keep && world === many) process.stderr.write(`kept: HERMES_HOME=${world.root}\n`);
+    else rmSync(world.root, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,6 @@
 -- Times are integer milliseconds since the epoch (UTC). Hashes are lower-case hex SHA-256.
 -- JSON columns hold one document that src/schemas.ts (or the named module) parses.
+-- No command may take longer for a longer history: test/integration/scale pins that every query has its index.
 
 CREATE TABLE profiles (
   id INTEGER PRIMARY KEY,
@@ -55,6 +56,11 @@ CREATE TABLE baselines (
   drift_at INTEGER,
   recorded_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX baselines_by_time ON baselines (profile_id, recorded_at);
+CREATE INDEX baselines_by_text ON baselines (profile_id, content_sha256, recorded_at);
+CREATE INDEX baselines_by_evidence ON baselines (profile_id, evidence_expired_at IS NULL, evidence_fingerprint)
+  WHERE evidence_fingerprint IS NOT NULL;
 
 CREATE TABLE experiments (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -142,6 +148,12 @@ CREATE UNIQUE INDEX experiments_one_in_flight ON experiments (profile_id)
   WHERE state IN ('proposed', 'approved', 'live');
 CREATE INDEX experiments_by_edit ON experiments (profile_id, edit_key);
 CREATE INDEX experiments_by_apply ON experiments (profile_id, applied_at) WHERE applied_at IS NOT NULL;
+-- Newest first: an index holds the id behind its columns.
+CREATE INDEX experiments_by_profile ON experiments (profile_id);
+CREATE INDEX experiments_by_creation ON experiments (profile_id, created_at);
+CREATE INDEX experiments_verified ON experiments (profile_id, candidate_sha256) WHERE state = 'verified';
+CREATE INDEX experiments_by_evidence ON experiments (profile_id, evidence_expired_at IS NULL, evidence_fingerprint)
+  WHERE state IN ('proposed', 'approved', 'live', 'verified') AND evidence_fingerprint IS NOT NULL;
 
 CREATE TABLE experiment_state_transitions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -209,6 +221,15 @@ CREATE TABLE eval_runs (
 ) STRICT;
 
 CREATE INDEX eval_runs_by_experiment ON eval_runs (experiment_id, id);
+CREATE INDEX eval_runs_by_incumbent ON eval_runs (profile_id, incumbent_sha256);
+CREATE INDEX eval_runs_by_candidate ON eval_runs (profile_id, candidate_sha256);
+CREATE INDEX eval_runs_by_purpose ON eval_runs (profile_id, purpose, state);
+CREATE INDEX eval_runs_kept ON eval_runs (profile_id)
+  WHERE state = 'finished' AND json_extract(decision, '$.verdict') = 'keep';
+CREATE INDEX eval_runs_by_evidence ON eval_runs (profile_id, evidence_fingerprint);
+-- The agent's model as the plan has it: what earlier trials cost under it.
+CREATE INDEX eval_runs_by_agent ON eval_runs (profile_id, json_extract(plan, '$.agentModel.provider'),
+  json_extract(plan, '$.agentModel.model'), json_extract(plan, '$.agentModel.base_url'));
 
 CREATE TRIGGER eval_plans_are_immutable BEFORE UPDATE OF plan, plan_sha256 ON eval_runs
 BEGIN SELECT RAISE(ABORT, 'the plan of an eval run is immutable'); END;
@@ -246,6 +267,8 @@ CREATE TABLE trials (
   CHECK ((outcome = 'infra') = (infra_reason IS NOT NULL))
 ) STRICT;
 
+CREATE INDEX trials_by_scenario ON trials (scenario_id);
+
 CREATE TABLE experiment_scenario_results (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   experiment_id INTEGER NOT NULL REFERENCES experiments (id),
@@ -267,6 +290,8 @@ CREATE TABLE experiment_scenario_results (
   UNIQUE (eval_run_id, scenario_id, arm)
 ) STRICT;
 
+CREATE INDEX scenario_results_by_experiment ON experiment_scenario_results (experiment_id, eval_run_id);
+
 CREATE TABLE experiment_snapshots (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   experiment_id INTEGER NOT NULL REFERENCES experiments (id),
@@ -277,6 +302,8 @@ CREATE TABLE experiment_snapshots (
   plain_path TEXT,                             -- the same bytes as a plain file in the data directory
   created_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX experiment_snapshots_by_experiment ON experiment_snapshots (experiment_id);
 
 CREATE TABLE file_operations (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -302,6 +329,9 @@ CREATE TABLE file_operations (
 ) STRICT;
 
 CREATE UNIQUE INDEX file_operations_one_open ON file_operations (path) WHERE phase = 'intent';
+CREATE INDEX file_operations_by_experiment ON file_operations (experiment_id);
+CREATE INDEX file_operations_uncommitted ON file_operations (finished_at) WHERE phase = 'done' AND git_phase = 'pending';
+CREATE INDEX file_operations_reconciled ON file_operations (reconciled_at) WHERE reconciled_at IS NOT NULL;
 
 CREATE TABLE spool_cursors (
   file TEXT PRIMARY KEY,
@@ -403,6 +433,62 @@ CREATE TABLE session_log_counts (
   PRIMARY KEY (profile_id, session_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Days (UTC) whose figures something has changed since they were summed up: what a collection has to do. `revision`
+-- grows with every change, so that one during the summing is not lost.
+CREATE TABLE days_to_sum (
+  profile_id INTEGER NOT NULL REFERENCES profiles (id),
+  day INTEGER NOT NULL,                                -- its first millisecond
+  revision INTEGER NOT NULL DEFAULT 1,
+  PRIMARY KEY (profile_id, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER session_tags_new AFTER INSERT ON session_tags
+BEGIN
+  INSERT INTO days_to_sum (profile_id, day) VALUES (NEW.profile_id, NEW.started_at - NEW.started_at % 86400000)
+  ON CONFLICT DO UPDATE SET revision = revision + 1;
+END;
+CREATE TRIGGER session_tags_changed AFTER UPDATE ON session_tags
+WHEN (OLD.started_at, OLD.started_turns, OLD.completed_turns, OLD.background_turns, OLD.platform, OLD.excluded_reason)
+  IS NOT (NEW.started_at, NEW.started_turns, NEW.completed_turns, NEW.background_turns, NEW.platform, NEW.excluded_reason)
+BEGIN
+  INSERT INTO days_to_sum (profile_id, day) VALUES (OLD.profile_id, OLD.started_at - OLD.started_at % 86400000)
+  ON CONFLICT DO UPDATE SET revision = revision + 1;
+  INSERT INTO days_to_sum (profile_id, day) VALUES (NEW.profile_id, NEW.started_at - NEW.started_at % 86400000)
+  ON CONFLICT DO UPDATE SET revision = revision + 1;
+END;
+CREATE TRIGGER session_usage_new AFTER INSERT ON session_usage
+BEGIN
+  INSERT INTO days_to_sum (profile_id, day)
+  SELECT profile_id, started_at - started_at % 86400000 FROM session_tags
+  WHERE profile_id = NEW.profile_id AND session_id = NEW.session_id
+  ON CONFLICT DO UPDATE SET revision = revision + 1;
+END;
+CREATE TRIGGER session_usage_changed AFTER UPDATE ON session_usage
+WHEN (OLD.found, OLD.source, OLD.continues, OLD.end_reason, OLD.duration_ms, OLD.api_calls, OLD.input_tokens,
+    OLD.output_tokens, OLD.cost_usd, OLD.turns_unanswered, OLD.tool_calls, OLD.tool_errors)
+  IS NOT (NEW.found, NEW.source, NEW.continues, NEW.end_reason, NEW.duration_ms, NEW.api_calls, NEW.input_tokens,
+    NEW.output_tokens, NEW.cost_usd, NEW.turns_unanswered, NEW.tool_calls, NEW.tool_errors)
+BEGIN
+  INSERT INTO days_to_sum (profile_id, day)
+  SELECT profile_id, started_at - started_at % 86400000 FROM session_tags
+  WHERE profile_id = NEW.profile_id AND session_id = NEW.session_id
+  ON CONFLICT DO UPDATE SET revision = revision + 1;
+END;
+CREATE TRIGGER session_log_counts_new AFTER INSERT ON session_log_counts
+BEGIN
+  INSERT INTO days_to_sum (profile_id, day)
+  SELECT profile_id, started_at - started_at % 86400000 FROM session_tags
+  WHERE profile_id = NEW.profile_id AND session_id = NEW.session_id
+  ON CONFLICT DO UPDATE SET revision = revision + 1;
+END;
+CREATE TRIGGER session_log_counts_changed AFTER UPDATE ON session_log_counts
+BEGIN
+  INSERT INTO days_to_sum (profile_id, day)
+  SELECT profile_id, started_at - started_at % 86400000 FROM session_tags
+  WHERE profile_id = NEW.profile_id AND session_id = NEW.session_id
+  ON CONFLICT DO UPDATE SET revision = revision + 1;
+END;
+
 CREATE TABLE host_processes (
   pid INTEGER NOT NULL,
   home TEXT NOT NULL,
@@ -413,6 +499,8 @@ CREATE TABLE host_processes (
   argv TEXT,
   PRIMARY KEY (pid, home, started_at)
 ) STRICT;
+
+CREATE INDEX host_processes_by_home ON host_processes (home, started_at);
 
 CREATE TABLE metrics_snapshots (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -457,6 +545,9 @@ CREATE TABLE metrics_snapshots (
 
 CREATE UNIQUE INDEX metrics_one_row_per_window
   ON metrics_snapshots (profile_id, ifnull(experiment_id, 0), window_kind, window_started_at);
+CREATE INDEX metrics_by_window ON metrics_snapshots (profile_id, window_kind, window_started_at);
+CREATE INDEX metrics_by_experiment ON metrics_snapshots (experiment_id) WHERE experiment_id IS NOT NULL;
+CREATE INDEX metrics_by_capture ON metrics_snapshots (profile_id, window_kind, captured_at);
 
 CREATE TABLE collection_cursors (
   profile_id INTEGER NOT NULL REFERENCES profiles (id),
@@ -512,6 +603,8 @@ WHEN EXISTS (
     AND NOT (r.state = 'finished' AND ifnull(json_extract(r.decision, '$.verdict'), '') = 'keep'))
 BEGIN SELECT RAISE(ABORT, 'this share of the error budget is spent'); END;
 CREATE INDEX error_budget_by_epoch ON error_budget_ledger (epoch_id, kind, consultation);
+CREATE INDEX error_budget_by_profile ON error_budget_ledger (profile_id);
+CREATE INDEX error_budget_sums ON error_budget_ledger (profile_id, epoch_id, kind, consultation, alpha, eval_run_id);
 
 CREATE TABLE holdout_consultations (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -548,6 +641,9 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_one_running ON jobs (profile_id) WHERE state = 'running';
 CREATE UNIQUE INDEX jobs_one_open_per_experiment ON jobs (experiment_id, kind)
   WHERE state IN ('queued', 'running', 'waiting') AND experiment_id IS NOT NULL;
+CREATE INDEX jobs_open ON jobs (profile_id) WHERE state IN ('queued', 'running', 'waiting');
+CREATE INDEX jobs_by_profile ON jobs (profile_id);
+CREATE INDEX jobs_by_experiment ON jobs (experiment_id, kind);
 
 -- The incumbent against itself, and against texts meant to change nothing.
 CREATE TABLE calibrations (
@@ -585,3 +681,6 @@ CREATE TABLE cost_ledger (
 ) STRICT;
 
 CREATE INDEX cost_ledger_by_experiment ON cost_ledger (profile_id, experiment_id);
+CREATE INDEX cost_ledger_by_run ON cost_ledger (eval_run_id) WHERE eval_run_id IS NOT NULL;
+CREATE INDEX cost_ledger_reserved ON cost_ledger (profile_id, owner) WHERE state = 'reserved';
+CREATE INDEX cost_ledger_settled ON cost_ledger (profile_id, purpose) WHERE state = 'settled';

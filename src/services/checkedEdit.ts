@@ -8,7 +8,8 @@ import { KarpathyError } from '../errors.js';
 import { readTargetText } from '../ratchet/target.js';
 import { userTurns, type Check } from '../schemas.js';
 import { immediate } from '../store/database.js';
-import { editsTried, type EditRecord, type TriedEdit } from '../store/experiments.js';
+import { sameEdits, type TriedEdit } from '../store/experimentLists.js';
+import type { EditRecord } from '../store/experiments.js';
 import { recordConsultation } from '../store/holdoutConsultations.js';
 import { listScenarios, type ScenarioRow } from '../store/scenarios.js';
 import type { Context } from './context.js';
@@ -72,7 +73,9 @@ export async function checkEdit(
     },
     {
       suite: listScenarios(ctx.db, profileId).map(suiteText),
-      tried: editsTried(ctx.db, profileId).filter((t) => t.id !== how.experimentId && hadItsTurn(t)),
+      tried: sameEdits(ctx.db, { profileId, editKey: applied.metadata.editKey }).filter(
+        (t) => t.id !== how.experimentId && hadItsTurn(t),
+      ),
       by: how.by,
     },
   );

@@ -2,6 +2,8 @@ import { readAgentLog, type LogRead } from '../metrics/logFiles.js';
 import { immediate } from '../store/database.js';
 import {
   addLogCounts,
+  changedDays,
+  dayIsSummed,
   dropLogCursors,
   findSnapshot,
   groupSessions,
@@ -10,11 +12,13 @@ import {
   saveLogCursor,
   saveSnapshot,
   sumSessions,
+  type ChangedDay,
   type MetricsFigures,
   type MetricsSnapshot,
+  type WindowKey,
 } from '../store/metrics.js';
 import type { ProfileRow } from '../store/profiles.js';
-import { daysOfSessions, daysTouchedSince, tagsWithoutFacts } from '../store/sessionTags.js';
+import { tagsWithoutFacts } from '../store/sessionTags.js';
 import type { Context } from './context.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
 import { measureSessions } from './measureSessions.js';
@@ -25,15 +29,13 @@ import { resolveTags } from './resolveTags.js';
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** For this long after its last turn a session that state.db did not show is looked for again. */
 const RESOLVE_MS = 30 * DAY_MS;
-/** A window's figures still change for a day after its last turns; one day more for what was spooled late. */
-const SETTLE_MS = 2 * DAY_MS;
 const AGENT_LOG = 'agent.log';
 
 export interface CollectResult {
   readonly ingested: IngestSummary;
   /**
-   * Without a window: those before, under and after recent experiments, then the days (UTC) that changed, oldest
-   * first, today always the last one.
+   * Without a window: those before, under and after recent experiments that changed, then the days (UTC) that did,
+   * oldest first, today always the last one.
    */
   readonly snapshots: readonly MetricsSnapshot[];
 }
@@ -49,37 +51,49 @@ export function collectMetrics(ctx: Context, window?: MetricsWindow): CollectRes
   // A clock that was ahead for a while must not hide what comes until then.
   const collectedAt = Math.min(ctx.clock.now(), lastCapturedAt(ctx.db, profile.id) ?? 0);
   const unknown = tagsWithoutFacts(ctx.db, { profileId: profile.id, since: collectedAt - RESOLVE_MS });
-  const facts = resolveTags(ctx, profile, unknown);
-  const { span: log, sessions } = collectLog(ctx, profile);
-  const changed = [...facts.keys(), ...sessions, ...measureSessions(ctx, profile)];
-  const windows = window === undefined ? windowsToCollect(ctx, { profile, changed, collectedAt }) : [window];
-  return { ingested, snapshots: windows.map((one) => snapshot(ctx, { profile, window: one, log })) };
-}
-
-interface Collecting {
-  readonly profile: ProfileRow;
-  /** Sessions of which something was learnt. */
-  readonly changed: readonly string[];
-  /** When the profile was collected for the last time; 0 = never. */
-  readonly collectedAt: number;
-}
-
-function windowsToCollect(ctx: Context, { profile, changed, collectedAt }: Collecting): MetricsWindow[] {
-  const now = ctx.clock.now();
-  const key = { profileId: profile.id, dayMs: DAY_MS };
-  const days = new Set(daysOfSessions(ctx.db, { ...key, sessionIds: changed }));
-  const open = experimentWindows(ctx, profile.id).filter(
-    ({ startedAt, endedAt }) =>
-      endedAt + SETTLE_MS >= collectedAt || [...days].some((day) => day < endedAt && day + DAY_MS > startedAt),
+  resolveTags(ctx, profile, unknown);
+  const log = collectLog(ctx, profile);
+  measureSessions(ctx, profile);
+  if (window !== undefined) return { ingested, snapshots: [snapshot(ctx, { profile, window, log })] };
+  const days = changedDays(ctx.db, profile.id);
+  // Before the days, whose marks go with them: a collection that breaks off is made up for by the next one.
+  const windows = experimentWindows(ctx, profile.id).filter((one) =>
+    mayHaveChanged(ctx, { profile, window: one, days }),
   );
-  // A turn may have been spooled before the last collection and ingested after it: one day more is looked at again.
-  for (const day of daysTouchedSince(ctx.db, { ...key, since: collectedAt - DAY_MS })) days.add(day);
-  days.add(now - (now % DAY_MS));
-  return [...open, ...[...days].sort((a, b) => a - b).map(dayWindow)];
+  const snapshots = windows.map((one) => snapshot(ctx, { profile, window: one, log }));
+  for (const changed of withToday(ctx, days)) {
+    snapshots.push(snapshot(ctx, { profile, window: dayWindow(changed.day), log, changed }));
+  }
+  return { ingested, snapshots };
+}
+
+/** Whether a window's row is missing, ends elsewhere, or a session of one of its days has changed. */
+function mayHaveChanged(
+  ctx: Context,
+  of: { profile: ProfileRow; window: MetricsWindow; days: readonly ChangedDay[] },
+): boolean {
+  const { startedAt, endedAt } = of.window;
+  if (of.days.some(({ day }) => day < endedAt && day + DAY_MS > startedAt)) return true;
+  return findSnapshot(ctx.db, keyOf(of))?.windowEndedAt !== endedAt;
+}
+
+/** Today has a row even when nothing happened. */
+function withToday(ctx: Context, days: readonly ChangedDay[]): ChangedDay[] {
+  const now = ctx.clock.now();
+  const today = now - (now % DAY_MS);
+  return [
+    ...days.filter(({ day }) => day !== today),
+    days.find(({ day }) => day === today) ?? { day: today, revision: 0 },
+  ];
 }
 
 function dayWindow(day: number): MetricsWindow {
   return { kind: 'collect', experimentId: null, startedAt: day, endedAt: day + DAY_MS };
+}
+
+function keyOf({ profile, window }: { profile: ProfileRow; window: MetricsWindow }): WindowKey {
+  const { kind: windowKind, experimentId, startedAt: windowStartedAt } = window;
+  return { profileId: profile.id, experimentId, windowKind, windowStartedAt };
 }
 
 /** The part of agent.log that this collection read; null = the profile has no log. */
@@ -90,7 +104,7 @@ interface LogSpan {
 }
 
 /** Counts what is new in agent.log, once: the counts and the cursors move in one transaction. */
-function collectLog(ctx: Context, profile: ProfileRow): { span: LogSpan | null; sessions: Iterable<string> } {
+function collectLog(ctx: Context, profile: ProfileRow): LogSpan | null {
   const key = { profileId: profile.id, stream: AGENT_LOG };
   for (;;) {
     const cursors = logCursors(ctx.db, key);
@@ -104,8 +118,7 @@ function collectLog(ctx: Context, profile: ProfileRow): { span: LogSpan | null; 
     // Another process collected meanwhile: read again from where it stopped.
     if (!stored) continue;
     const current = read.files.at(-1);
-    const span = current === undefined ? null : { inode: current.inode, from: current.from, to: current.offset };
-    return { span, sessions: read.counts.keys() };
+    return current === undefined ? null : { inode: current.inode, from: current.from, to: current.offset };
   }
 }
 
@@ -124,16 +137,12 @@ interface SnapshotInput {
   readonly profile: ProfileRow;
   readonly window: MetricsWindow;
   readonly log: LogSpan | null;
+  /** The mark that this sum takes off. */
+  readonly changed?: ChangedDay;
 }
 
-function snapshot(ctx: Context, { profile, window, log }: SnapshotInput): MetricsSnapshot {
-  const figures = figuresOf(ctx, profile, window);
-  const key = {
-    profileId: profile.id,
-    experimentId: window.experimentId,
-    windowKind: window.kind,
-    windowStartedAt: window.startedAt,
-  };
+function snapshot(ctx: Context, { profile, window, log, changed }: SnapshotInput): MetricsSnapshot {
+  const key = keyOf({ profile, window });
   return immediate(ctx.db, () => {
     const earlier = findSnapshot(ctx.db, key);
     const row = {
@@ -142,8 +151,9 @@ function snapshot(ctx: Context, { profile, window, log }: SnapshotInput): Metric
       windowEndedAt: window.endedAt,
       ...offsets(earlier, log),
       capturedAt: ctx.clock.now(),
-      ...figures,
+      ...figuresOf(ctx, profile, window),
     };
+    if (changed !== undefined) dayIsSummed(ctx.db, { ...changed, profileId: profile.id });
     if (earlier !== null && sameBut(earlier, row)) return earlier;
     saveSnapshot(ctx.db, row);
     return findSnapshot(ctx.db, key) ?? { ...row, id: 0 };

@@ -6,7 +6,7 @@ import {
   DELETION_CONSULTATIONS,
   nextConsultation,
 } from '../gate/errorBudget.js';
-import { listErrorSpending, type BudgetKind, type ErrorSpending } from '../store/errorBudget.js';
+import { errorSums, type BudgetKind, type ErrorSums } from '../store/errorBudget.js';
 import { commandLine } from './authority.js';
 import type { Context } from './context.js';
 import { evidenceFingerprint, type EvidenceFingerprint } from './evidence.js';
@@ -30,7 +30,7 @@ export interface ErrorShare {
 export function shareOf(ctx: Context, of: { kind: BudgetKind; evidence: EvidenceFingerprint }): ErrorShare {
   const { kind, evidence } = of;
   const { epoch, renewable } = epochNow(ctx, evidence.detail);
-  const { consultation, alpha } = nextShare(ctx, { kind, epoch, ledger: spendings(ctx) });
+  const { consultation, alpha } = nextShare(ctx, { kind, epoch, sums: sumsOf(ctx) });
   const share = { kind, evidenceFingerprint: evidence.sha256, epoch: epoch?.number ?? 1, consultation };
   if (alpha !== null) return { ...share, alpha };
   throw new KarpathyError(
@@ -44,16 +44,16 @@ export function shareOf(ctx: Context, of: { kind: BudgetKind; evidence: Evidence
   );
 }
 
-function spendings(ctx: Context): ErrorSpending[] {
-  return listErrorSpending(ctx.db, requireProfile(ctx).id);
+function sumsOf(ctx: Context): ErrorSums[] {
+  return errorSums(ctx.db, requireProfile(ctx).id);
 }
 
 function nextShare(
   ctx: Context,
-  of: { kind: BudgetKind; epoch: EvidenceEpoch | null; ledger: readonly ErrorSpending[] },
+  of: { kind: BudgetKind; epoch: EvidenceEpoch | null; sums: readonly ErrorSums[] },
 ): { consultation: number; alpha: number | null } {
-  const own = of.ledger.filter(({ kind, epochId }) => kind === of.kind && epochId === of.epoch?.id);
-  const consultation = nextConsultation(own);
+  const own = of.sums.filter(({ kind, epochId }) => kind === of.kind && epochId === of.epoch?.id);
+  const consultation = nextConsultation(own.map(({ lastSpent }) => ({ kept: false, consultation: lastSpent })));
   return {
     consultation,
     alpha:
@@ -112,10 +112,10 @@ export interface ErrorBudgetView {
 
 export async function errorBudgetView(ctx: Context): Promise<ErrorBudgetView> {
   const { epoch, renewable, changes } = epochNow(ctx, (await evidenceFingerprint(ctx)).detail);
-  const ledger = spendings(ctx);
-  const epochs = epochsOf(ctx).map((one) => epochView(one, ledger));
-  const improvement = nextShare(ctx, { kind: 'improvement', epoch, ledger });
-  const deletion = nextShare(ctx, { kind: 'deletion', epoch, ledger });
+  const sums = sumsOf(ctx);
+  const epochs = epochsOf(ctx).map((one) => epochView(one, sums));
+  const improvement = nextShare(ctx, { kind: 'improvement', epoch, sums });
+  const deletion = nextShare(ctx, { kind: 'deletion', epoch, sums });
   const own = epochs.find(({ number }) => number === epoch?.number);
   const alpha = epoch?.alpha ?? alphaOf(ctx, null);
   return {
@@ -138,17 +138,17 @@ export async function errorBudgetView(ctx: Context): Promise<ErrorBudgetView> {
   };
 }
 
-function epochView(epoch: EvidenceEpoch, ledger: readonly ErrorSpending[]): EpochView {
-  const own = ledger.filter(({ epochId }) => epochId === epoch.id);
-  const improvements = own.filter(({ kind }) => kind === 'improvement');
+function epochView(epoch: EvidenceEpoch, sums: readonly ErrorSums[]): EpochView {
+  const own = (kind: BudgetKind) => sums.find((one) => one.epochId === epoch.id && one.kind === kind);
+  const improvements = own('improvement');
   return {
     number: epoch.number,
     openedAt: epoch.at,
     openedBy: epoch.actor,
     reason: epoch.reason,
     alpha: epoch.alpha,
-    spent: improvements.reduce((sum, { alpha, kept }) => sum + (kept ? 0 : alpha), 0),
-    consultations: improvements.length,
-    deletions: own.length - improvements.length,
+    spent: improvements?.spent ?? 0,
+    consultations: improvements?.consultations ?? 0,
+    deletions: own('deletion')?.consultations ?? 0,
   };
 }

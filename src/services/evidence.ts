@@ -3,7 +3,7 @@ import { EVALUATOR_VERSION } from '../evaluation/plan.js';
 import { readSlotConfig } from '../evaluation/slotConfig.js';
 import { agentModel } from '../hermes/profiles.js';
 import { userTurns } from '../schemas.js';
-import { latestHostProcesses } from '../store/hostProcesses.js';
+import { lastHostVersion } from '../store/hostProcesses.js';
 import { listScenarios, type ScenarioRow } from '../store/scenarios.js';
 import type { Context } from './context.js';
 import { requireProfile } from './requireProfile.js';
@@ -53,7 +53,7 @@ export async function evidenceFingerprint(ctx: Context): Promise<EvidenceFingerp
     ...(toolsets === null ? {} : { toolsets }),
     ...(holdout.some(({ spec }) => spec.tools === 'contained') ? { container: 'bubblewrap' as const } : {}),
   };
-  const host = latestHostProcesses(ctx.db).find(({ home }) => home === ctx.profile.home)?.hostVersion ?? null;
+  const host = lastHostVersion(ctx.db, ctx.profile.home);
   return {
     sha256: digest(JSON.stringify(counted)),
     detail: {

@@ -1,7 +1,7 @@
 import type { PlacedSentence } from '../domain/sentences.js';
 import type { ChatMessage, CheckResult, ToolCallRecord } from '../ports.js';
 import { userTurns } from '../schemas.js';
-import type { TriedEdit } from '../store/experiments.js';
+import type { TriedEdit } from '../store/experimentLists.js';
 import type { MetricsSnapshot } from '../store/metrics.js';
 import type { FailingTrial } from '../store/trials.js';
 
@@ -19,7 +19,7 @@ export interface ProposalMaterial {
 const LONGEST_TEXT = 1_500;
 const LONGEST_CALL = 300;
 const MOST_CALLS = 15;
-const MOST_TRIED = 30;
+export const MOST_TRIED = 30;
 
 const INSTRUCTIONS = `You improve the instruction file of an AI agent, one sentence at a time. Each change is tested against held-out scenarios before anyone uses it, so propose the one change that is most likely to make the agent behave better in general, not only in the examples.
 

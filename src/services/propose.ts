@@ -6,14 +6,8 @@ import { isKarpathyError, KarpathyError, toKarpathyError, type ErrorCode } from 
 import type { ChatMessage, Completion } from '../ports.js';
 import { requireRoom } from '../ratchet/room.js';
 import { immediate } from '../store/database.js';
-import {
-  createExperiment,
-  editsTried,
-  findInFlight,
-  recordEdit,
-  transition,
-  type EditRecord,
-} from '../store/experiments.js';
+import { editsTried } from '../store/experimentLists.js';
+import { createExperiment, findInFlight, recordEdit, transition, type EditRecord } from '../store/experiments.js';
 import { listSnapshots } from '../store/metrics.js';
 import { listScenarios } from '../store/scenarios.js';
 import { failingTrainTrials, type FailingTrial } from '../store/trials.js';
@@ -28,7 +22,7 @@ import { requirePower } from './power.js';
 import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
 import { readProposalAnswer } from './proposalAnswer.js';
-import { proposalMessages, repairMessages } from './proposalPrompt.js';
+import { MOST_TRIED, proposalMessages, repairMessages } from './proposalPrompt.js';
 import { askProposer, assertProposerThere, assertProposerUsable } from './proposer.js';
 import { commandFor, requireProfile } from './requireProfile.js';
 import { requireRoomForTrials, rowsNeed } from './room.js';
@@ -189,7 +183,7 @@ function proposalPrompt(
     metrics: privacy.metrics
       ? (listSnapshots(ctx.db, { profileId, windowKind: 'collect', limit: 1 })[0] ?? null)
       : null,
-    tried: editsTried(ctx.db, profileId).filter((edit) => edit.id !== of.experimentId),
+    tried: editsTried(ctx.db, { profileId, newest: MOST_TRIED + 1 }).filter((edit) => edit.id !== of.experimentId),
   });
 }
 

@@ -1,4 +1,5 @@
-import { listExperiments, type ExperimentRow } from '../store/experiments.js';
+import { deletionTo } from '../store/experimentLists.js';
+import type { ExperimentRow } from '../store/experiments.js';
 import type { Context } from './context.js';
 
 /**
@@ -7,12 +8,14 @@ import type { Context } from './context.js';
  */
 export function referenceText(ctx: Context, experiment: ExperimentRow): Uint8Array | null {
   if (experiment.operation !== 'delete') return experiment.baseContent;
+  const { profileId } = experiment;
   let reference = { content: experiment.baseContent, sha256: experiment.baseSha256 };
   // Newest first, so that a chain of deletions is walked from its end to its beginning.
-  for (const earlier of listExperiments(ctx.db, { profileId: experiment.profileId, states: ['verified'] })) {
-    if (earlier.operation === 'delete' && earlier.candidateSha256 === reference.sha256) {
-      reference = { content: earlier.baseContent, sha256: earlier.baseSha256 };
-    }
+  for (let before = Number.MAX_SAFE_INTEGER; reference.sha256 !== null;) {
+    const earlier = deletionTo(ctx.db, { profileId, candidateSha256: reference.sha256, before });
+    if (earlier === null) break;
+    reference = { content: earlier.baseContent, sha256: earlier.baseSha256 };
+    before = earlier.id;
   }
   return reference.content;
 }

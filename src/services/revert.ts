@@ -1,7 +1,8 @@
 import type { Actor } from '../domain/experiment.js';
 import { KarpathyError } from '../errors.js';
 import { readTarget } from '../ratchet/target.js';
-import { getExperiment, listExperiments, type ExperimentRow } from '../store/experiments.js';
+import { keptAfter } from '../store/experimentLists.js';
+import { getExperiment, type ExperimentRow } from '../store/experiments.js';
 import { commandLine, RATCHET, requirePerson } from './authority.js';
 import type { Context } from './context.js';
 import { endWorkOn } from './enqueue.js';
@@ -77,13 +78,13 @@ export function requireRevertable(experiment: ExperimentRow, byRatchet: boolean)
 
 function notAsApplied(ctx: Context, experiment: ExperimentRow, status: string): KarpathyError {
   const { id, targetRelpath } = experiment;
-  const later = listExperiments(ctx.db, { profileId: experiment.profileId, states: ['live', 'verified'] }).find(
-    (other) => other.id > id && targetStatus(ctx, getExperiment(ctx.db, other.id)) === 'as_applied',
+  const later = keptAfter(ctx.db, { profileId: experiment.profileId, id }).find(
+    (other) => targetStatus(ctx, getExperiment(ctx.db, other)) === 'as_applied',
   );
   if (later !== undefined) {
     // Not a person's edit: the chain of kept edits comes off from its end.
-    return new KarpathyError('conflict', `${targetRelpath} holds experiment ${later.id}, which was built on ${id}.`, {
-      hint: `Revert it first: \`${commandLine(ctx, `revert ${later.id}`)}\`. Nothing was changed.`,
+    return new KarpathyError('conflict', `${targetRelpath} holds experiment ${later}, which was built on ${id}.`, {
+      hint: `Revert it first: \`${commandLine(ctx, `revert ${later}`)}\`. Nothing was changed.`,
     });
   }
   const what = {

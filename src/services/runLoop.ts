@@ -3,7 +3,8 @@ import { HUMAN_PROPOSER } from '../domain/experiment.js';
 import { isKarpathyError, KarpathyError } from '../errors.js';
 import type { Verdict } from '../gate/types.js';
 import { immediate } from '../store/database.js';
-import { getExperiment, listExperiments, transition } from '../store/experiments.js';
+import { countModelEdits } from '../store/experimentLists.js';
+import { getExperiment, transition } from '../store/experiments.js';
 import { writeJobExperiment, writeProgress, type JobRow } from '../store/jobs.js';
 import type { Context } from './context.js';
 import { evaluateExperiment } from './evaluate.js';
@@ -77,9 +78,7 @@ function assertNotPaused(ctx: Context): void {
 }
 
 function editsOf(ctx: Context, job: JobRow): number {
-  return listExperiments(ctx.db, { profileId: job.profileId }).filter(
-    (e) => e.createdAt >= job.createdAt && e.proposerModel !== HUMAN_PROPOSER,
-  ).length;
+  return countModelEdits(ctx.db, { profileId: job.profileId, since: job.createdAt, human: HUMAN_PROPOSER });
 }
 
 function next(ctx: Context, { lease, fence }: LeasedJob): number {

@@ -5,6 +5,7 @@ import { findProfile, type ProfileRow } from '../store/profiles.js';
 import { PROCESS_OWNER } from './budget.js';
 import type { Context } from './context.js';
 import { clearSlots } from '../evaluation/orphans.js';
+import { collectMetrics } from './collect.js';
 import { enqueue } from './enqueue.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
 import { takeBackExpired } from './jobLease.js';
@@ -34,8 +35,8 @@ export interface TickOptions {
 }
 
 /**
- * What a hook's wake-up does: ends what dead processes left open, takes the spool, counts the live window, and acts
- * on what needs no trials. Trials, and work that broke off, go on here only if `background.evaluate` is on, within
+ * What a hook's wake-up does: ends what dead processes left open, takes the spool, counts the live window, collects
+ * what its guardrails compare, and acts on what needs no trials. Trials, and work that broke off, go on here only if `background.evaluate` is on, within
  * `background.hours`.
  */
 export async function tick(ctx: Context, options: TickOptions = {}): Promise<TickSummary> {
@@ -43,6 +44,9 @@ export async function tick(ctx: Context, options: TickOptions = {}): Promise<Tic
   const ingested = ingestSpool(ctx);
   const profile = findProfile(ctx.db, ctx.profile.rootPath);
   const windows = profile === null ? [] : refreshWindows(ctx);
+  // So that `status` shows guardrails of now. They are judged once, when the window is full: looking at them after
+  // every turn would find a false alarm sooner or later.
+  if (windows.length > 0) collectMetrics(ctx);
   const runJob = options.runJob ?? runJobNow;
   const judged: WindowOutcome[] = [];
   const waiting: string[] = [];

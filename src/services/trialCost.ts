@@ -1,9 +1,6 @@
 import { slotsFor } from '../evaluation/concurrency.js';
 import * as z from 'zod';
-import { listEvalRuns } from '../store/evalRuns.js';
-import { runActuals, trialAverages, type TrialAverages } from '../store/trialCosts.js';
-import { restorePlan } from '../evaluation/plan.js';
-import { isDeepStrictEqual } from 'node:util';
+import { estimatedRuns, runActuals, trialAverages, type TrialAverages } from '../store/trialCosts.js';
 import { costOf } from './budget.js';
 import type { Context } from './context.js';
 import { plannedAgent } from './plannedAgent.js';
@@ -103,14 +100,13 @@ interface Ratio {
  * wait for one another): the median over the last five of them, within a factor of three.
  */
 function correction(ctx: Context): { ratio: Ratio; runs: number } {
-  const agent = plannedAgent(ctx);
-  const runs = listEvalRuns(ctx.db, { profileId: requireProfile(ctx).id, states: ['finished', 'cancelled'] });
+  // An assumption that was wrong says nothing about figures that were measured since.
+  const runs = estimatedRuns(ctx.db, { profileId: requireProfile(ctx).id, agent: plannedAgent(ctx) });
   const ratios: Partial<Ratio>[] = [];
   for (const run of runs) {
     if (ratios.length === RUNS_BACK) break;
     const estimate = storedEstimate(run.estimate);
-    // An assumption that was wrong says nothing about figures that were measured since.
-    if (estimate?.basis !== 'measured' || !isDeepStrictEqual(restorePlan(run).agentModel, agent)) continue;
+    if (estimate === null) continue;
     const actual = runActuals(ctx.db, run.id);
     if (actual.trials >= TRIALS_OF_A_RUN) ratios.push(ratiosOf(estimate, actual));
   }

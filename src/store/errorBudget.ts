@@ -26,29 +26,30 @@ export function recordErrorSpending(db: Db, spending: NewErrorSpending): void {
   ).run(spending);
 }
 
-/** One consultation as it was paid for. */
-export interface ErrorSpending {
+/** What the consultations of one kind have taken from one epoch. */
+export interface ErrorSums {
   readonly epochId: number;
   readonly kind: BudgetKind;
-  readonly consultation: number;
-  readonly alpha: number;
-  readonly experimentId: number | null;
-  readonly at: number;
-  /** The run ended so; what broke off or goes on did not. */
-  readonly kept: boolean;
+  readonly consultations: number;
+  /** Alpha of those that did not end in a keep: what broke off or goes on did not. */
+  readonly spent: number;
+  /** The largest number among those; 0 without any. */
+  readonly lastSpent: number;
 }
 
-/** All consultations of a profile, oldest first. */
-export function listErrorSpending(db: Db, profileId: number): ErrorSpending[] {
+/** By epoch and kind. A profile may have thousands of consultations: they are summed up within one index. */
+export function errorSums(db: Db, profileId: number): ErrorSums[] {
+  // The condition is that of eval_runs_kept, word for word.
   return db
-    .prepare<[number], Omit<ErrorSpending, 'kept'> & { kept: number }>(
-      `SELECT l.epoch_id AS epochId, l.kind, l.consultation, l.alpha, l.experiment_id AS experimentId, l.at,
-         r.state = 'finished' AND ifnull(json_extract(r.decision, '$.verdict'), '') = 'keep' AS kept
-       FROM error_budget_ledger l JOIN eval_runs r ON r.id = l.eval_run_id
-       WHERE l.profile_id = ? ORDER BY l.id`,
+    .prepare<[{ profileId: number }], ErrorSums>(
+      `WITH kept AS (SELECT id FROM eval_runs
+         WHERE profile_id = @profileId AND state = 'finished' AND json_extract(decision, '$.verdict') = 'keep')
+       SELECT epoch_id AS epochId, kind, count(*) AS consultations,
+         coalesce(sum(alpha) FILTER (WHERE eval_run_id NOT IN kept), 0.0) AS spent,
+         coalesce(max(consultation) FILTER (WHERE eval_run_id NOT IN kept), 0) AS lastSpent
+       FROM error_budget_ledger INDEXED BY error_budget_sums WHERE profile_id = @profileId GROUP BY epoch_id, kind`,
     )
-    .all(profileId)
-    .map((row) => ({ ...row, kept: row.kept === 1 }));
+    .all({ profileId });
 }
 
 /** `EvidenceFingerprint` detail (JSON) of the last consultation; null before the first. */

@@ -84,25 +84,27 @@ export interface EvalRunFilter {
   readonly states: readonly EvalRunState[];
 }
 
-/** Newest first. */
+/** Newest first, with their plans: a filter without experiment or text should leave few. */
 export function listEvalRuns(db: Db, filter: EvalRunFilter): EvalRunRow[] {
+  const { states, ...values } = filter;
+  // Only what is asked for, so that each has its index.
+  const conditions = Object.entries(values).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${FILTERED_BY[key as keyof typeof values]} = @${key}`],
+  );
   return db
     .prepare<unknown[], EvalRunRow>(
       `SELECT ${COLUMNS} FROM eval_runs
-       WHERE profile_id = @profileId AND (@purpose IS NULL OR purpose = @purpose)
-         AND (@experimentId IS NULL OR experiment_id = @experimentId)
-         AND (@incumbentSha256 IS NULL OR incumbent_sha256 = @incumbentSha256)
-         AND state IN (SELECT value FROM json_each(@states))
-       ORDER BY id DESC`,
+       WHERE ${conditions.join(' AND ')} AND state IN (SELECT value FROM json_each(@states)) ORDER BY id DESC`,
     )
-    .all({
-      profileId: filter.profileId,
-      purpose: filter.purpose ?? null,
-      experimentId: filter.experimentId ?? null,
-      incumbentSha256: filter.incumbentSha256 ?? null,
-      states: JSON.stringify(filter.states),
-    });
+    .all({ ...values, states: JSON.stringify(states) });
 }
+
+const FILTERED_BY = {
+  profileId: 'profile_id',
+  purpose: 'purpose',
+  experimentId: 'experiment_id',
+  incumbentSha256: 'incumbent_sha256',
+} as const satisfies Record<keyof Omit<EvalRunFilter, 'states'>, string>;
 
 /** What evidence with this fingerprint rested on, as JSON; null when no run has it. */
 export function fingerprintDetail(db: Db, of: { profileId: number; sha256: string }): string | null {

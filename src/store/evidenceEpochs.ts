@@ -47,17 +47,21 @@ export function insertEpoch(db: Db, epoch: NewEpoch): number {
  * change it takes no write lock, so that looking never waits for a writer.
  */
 export function markExpiredEvidence(db: Db, of: { profileId: number; fingerprint: string; at: number }): void {
-  const outdated = `profile_id = @profileId AND evidence_fingerprint IS NOT NULL
-      AND (evidence_fingerprint = @fingerprint) = (evidence_expired_at IS NOT NULL)`;
   const rows = {
-    experiments: `${outdated} AND state IN ('proposed', 'approved', 'live', 'verified')`,
-    baselines: outdated,
+    experiments: `profile_id = @profileId AND state IN ('proposed', 'approved', 'live', 'verified')`,
+    baselines: 'profile_id = @profileId',
   };
-  for (const [table, condition] of Object.entries(rows)) {
-    if (db.prepare(`SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`).get(of) === undefined) continue;
-    db.prepare(
-      `UPDATE ${table} SET evidence_expired_at = CASE WHEN evidence_fingerprint = @fingerprint THEN NULL ELSE @at END
-       WHERE ${condition}`,
-    ).run(of);
+  // As the indexes have it, and a range on each side of today's rather than `<>`: most of the history is not looked at.
+  const changes = [
+    ['(evidence_expired_at IS NULL) = 1 AND evidence_fingerprint < @fingerprint', '@at'],
+    ['(evidence_expired_at IS NULL) = 1 AND evidence_fingerprint > @fingerprint', '@at'],
+    ['(evidence_expired_at IS NULL) = 0 AND evidence_fingerprint = @fingerprint', 'NULL'],
+  ] as const;
+  for (const [table, theirs] of Object.entries(rows)) {
+    for (const [which, expiredAt] of changes) {
+      const where = `${theirs} AND evidence_fingerprint IS NOT NULL AND ${which}`;
+      if (db.prepare(`SELECT 1 FROM ${table} WHERE ${where} LIMIT 1`).get(of) === undefined) continue;
+      db.prepare(`UPDATE ${table} SET evidence_expired_at = ${expiredAt} WHERE ${where}`).run(of);
+    }
   }
 }

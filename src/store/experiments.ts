@@ -1,11 +1,5 @@
 import type { EditMetadata } from '../domain/edit.js';
-import {
-  IN_FLIGHT_STATES,
-  type Actor,
-  type EditOperation,
-  type ExperimentState,
-  type VerdictKind,
-} from '../domain/experiment.js';
+import type { Actor, EditOperation, ExperimentState, VerdictKind } from '../domain/experiment.js';
 import { eventsFrom } from '../domain/lifecycle.js';
 import { KarpathyError } from '../errors.js';
 import { immediate, type Db } from './database.js';
@@ -136,28 +130,29 @@ export function getExperiment(db: Db, id: number): ExperimentRow {
   return experimentRow(raw);
 }
 
-/** The profile's experiment that is proposed, approved or live. */
+/** The profile's experiment that is proposed, approved or live. The condition is that of the index of those, word for word. */
 export function findInFlight(db: Db, profileId: number): ExperimentRow | null {
-  return listExperiments(db, { profileId, states: IN_FLIGHT_STATES, limit: 1 })[0] ?? null;
+  const raw = db
+    .prepare(`SELECT * FROM experiments WHERE profile_id = ? AND state IN ('proposed', 'approved', 'live')`)
+    .get(profileId);
+  return raw === undefined ? null : experimentRow(raw);
 }
 
-/** Newest first. Without `profileId`: of all profiles. */
+/** Whole experiments, their texts included, newest first; a list for people has `experimentSummaries`. */
 export function listExperiments(
   db: Db,
   filter: { readonly profileId?: number; readonly states?: readonly ExperimentState[]; readonly limit?: number } = {},
 ): ExperimentRow[] {
+  const { profileId, states, limit = -1 } = filter;
+  // Only what is asked for, so that a profile has its index.
+  const conditions = [
+    ...(profileId === undefined ? [] : ['profile_id = @profileId']),
+    ...(states === undefined ? [] : ['state IN (SELECT value FROM json_each(@states))']),
+  ];
+  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   return db
-    .prepare(
-      `SELECT * FROM experiments
-       WHERE (@profileId IS NULL OR profile_id = @profileId)
-         AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states)))
-       ORDER BY id DESC LIMIT @limit`,
-    )
-    .all({
-      profileId: filter.profileId ?? null,
-      states: filter.states === undefined ? null : JSON.stringify(filter.states),
-      limit: filter.limit ?? -1,
-    })
+    .prepare(`SELECT * FROM experiments ${where} ORDER BY id DESC LIMIT @limit`)
+    .all({ profileId, states: JSON.stringify(states), limit })
     .map(experimentRow);
 }
 
@@ -276,27 +271,4 @@ export function recordGit(db: Db, id: number, input: GitProvenance): void {
     revert: input.revertCommitSha ?? null,
     note: input.gitNote ?? null,
   });
-}
-
-/** An edit that already had its turn on this profile. */
-export interface TriedEdit {
-  readonly id: number;
-  readonly editKey: string;
-  readonly operation: EditOperation;
-  readonly sentenceBefore: string | null;
-  readonly sentenceAfter: string | null;
-  readonly state: ExperimentState;
-  readonly verdict: VerdictKind | null;
-  readonly reason: string | null;
-}
-
-/** Every edit of the profile so far, oldest first, the one in flight included. */
-export function editsTried(db: Db, profileId: number): TriedEdit[] {
-  return db
-    .prepare(
-      `SELECT id, edit_key AS editKey, operation, sentence_before AS sentenceBefore, sentence_after AS sentenceAfter,
-         state, verdict, coalesce(closing_reason, rejection_reason, verdict_reason) AS reason
-       FROM experiments WHERE profile_id = ? AND edit_key IS NOT NULL ORDER BY id`,
-    )
-    .all(profileId) as TriedEdit[];
 }

@@ -114,7 +114,9 @@ export function getFileOperation(db: Db, id: number): FileOperationRow {
 /** Operations that were begun and not ended, of all profiles, oldest first. */
 export function openFileOperations(db: Db): FileOperationRow[] {
   return db
-    .prepare(`SELECT ${COLUMNS} FROM file_operations WHERE phase = 'intent' ORDER BY id`)
+    .prepare(
+      `SELECT ${COLUMNS} FROM file_operations INDEXED BY file_operations_one_open WHERE phase = 'intent' ORDER BY id`,
+    )
     .all()
     .map(operationRow);
 }
@@ -123,7 +125,7 @@ export function openFileOperations(db: Db): FileOperationRow[] {
 export function uncommittedFileOperations(db: Db, finishedBefore: number): FileOperationRow[] {
   return db
     .prepare(
-      `SELECT ${COLUMNS} FROM file_operations
+      `SELECT ${COLUMNS} FROM file_operations INDEXED BY file_operations_uncommitted
        WHERE phase = 'done' AND git_phase = 'pending' AND finished_at <= ? ORDER BY id`,
     )
     .all(finishedBefore)

@@ -45,7 +45,7 @@ export function auditProblems(db: Db): string[] {
       `SELECT experiment_id AS experimentId, from_state AS fromState, to_state AS toState
        FROM experiment_state_transitions ORDER BY id`,
     )
-    .all() as AuditRow[];
+    .iterate() as IterableIterator<AuditRow>;
   for (const { experimentId, fromState, toState } of log) {
     const before = folded.get(experimentId) ?? null;
     const fits = fromState === before && (before === null ? toState === 'proposed' : isLegal(before, toState));

@@ -16,23 +16,30 @@ export interface HostProcess {
 const COLUMNS = `pid, home, started_at AS startedAt, build_id AS buildId, plugin_version AS pluginVersion,
   host_version AS hostVersion, argv`;
 
-/** What each process id last said, newest first. */
-export function latestHostProcesses(db: Db): HostProcess[] {
-  return db
-    .prepare(
-      `SELECT ${COLUMNS} FROM host_processes AS p
-       WHERE started_at = (SELECT max(started_at) FROM host_processes WHERE pid = p.pid)
-       ORDER BY started_at DESC`,
-    )
-    .all() as HostProcess[];
+/** The version of the host as the newest process of a home said it; null = it said none, or there was no process. */
+export function lastHostVersion(db: Db, home: string): string | null {
+  const found = db
+    .prepare('SELECT host_version FROM host_processes WHERE home = ? ORDER BY started_at DESC LIMIT 1')
+    .pluck()
+    .get(home) as string | null | undefined;
+  return found ?? null;
 }
 
 /**
- * Host processes that seem to be running. A hint only: an id may belong to another container, or to a program that
- * got it after the host's process ended.
+ * Host processes that seem to be running, by what each id said last, newest first. A hint only: an id may belong to
+ * another container, or to a program that got it after the host's process ended. One row at a time: each session may
+ * have left one.
  */
 export function runningHosts(db: Db, seemsAlive: (process: HostProcess) => boolean = isHost): HostProcess[] {
-  return latestHostProcesses(db).filter(seemsAlive);
+  const latest = db
+    .prepare(
+      `SELECT ${COLUMNS} FROM host_processes AS h
+       WHERE started_at = (SELECT max(started_at) FROM host_processes WHERE pid = h.pid)`,
+    )
+    .iterate() as IterableIterator<HostProcess>;
+  const alive: HostProcess[] = [];
+  for (const process of latest) if (seemsAlive(process)) alive.push(process);
+  return alive.sort((a, b) => b.startedAt - a.startedAt);
 }
 
 function isHost({ pid }: HostProcess): boolean {

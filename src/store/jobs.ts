@@ -51,6 +51,7 @@ function toRow(raw: RawJob): JobRow {
   };
 }
 
+/** Together with a narrower condition it lets the index of the open jobs be used, which is small. */
 const OPEN = `('queued', 'running', 'waiting')`;
 
 export interface NewJob {
@@ -134,7 +135,8 @@ export function nextQueuedJob(db: Db, of: { profileId: number; kinds?: readonly 
   const kinds = JSON.stringify(of.kinds ?? JOB_KINDS);
   const raw = db
     .prepare(
-      `${SELECT} WHERE profile_id = ? AND state = 'queued' AND kind IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 1`,
+      `${SELECT} WHERE profile_id = ? AND state IN ${OPEN} AND state = 'queued'
+         AND kind IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 1`,
     )
     .get(of.profileId, kinds) as RawJob | undefined;
   return raw === undefined ? null : toRow(raw);
@@ -225,7 +227,7 @@ export function requeuePaused(db: Db, profileId: number): number[] {
   return db
     .prepare(
       `UPDATE jobs SET state = 'queued', error = NULL, pause_requested_at = NULL
-       WHERE profile_id = ? AND state = 'waiting'
+       WHERE profile_id = ? AND state IN ${OPEN} AND state = 'waiting'
          AND (pause_requested_at IS NOT NULL OR json_extract(error, '$.code') = 'paused') RETURNING id`,
     )
     .pluck()

@@ -153,16 +153,16 @@ export function saveSnapshot(db: Db, snapshot: Omit<MetricsSnapshot, 'id'>): voi
 /** Newest window first. */
 export function listSnapshots(
   db: Db,
-  of: { profileId: number; windowKind?: WindowKind; experimentId?: number; since?: number; limit?: number },
+  of: { profileId: number; windowKind?: WindowKind; since?: number; limit?: number },
 ): MetricsSnapshot[] {
+  // Only what is asked for, so that a kind has its index.
+  const kind = of.windowKind === undefined ? '' : 'AND window_kind = @windowKind';
   const rows = db
     .prepare(
-      `${SELECT} WHERE profile_id = @profileId AND (@windowKind IS NULL OR window_kind = @windowKind)
-         AND (@experimentId IS NULL OR experiment_id = @experimentId)
-         AND (@since IS NULL OR window_started_at >= @since)
+      `${SELECT} WHERE profile_id = @profileId ${kind} AND window_started_at >= @since
        ORDER BY window_started_at DESC, id DESC LIMIT @limit`,
     )
-    .all({ windowKind: null, experimentId: null, since: null, limit: 100, ...of }) as Stored[];
+    .all({ since: 0, limit: 100, ...of }) as Stored[];
   return rows.map(fromStored);
 }
 
@@ -173,7 +173,7 @@ export function windowsByExperiment(
 ): MetricsSnapshot[] {
   const rows = db
     .prepare(
-      `${SELECT} WHERE profile_id = @profileId AND experiment_id IN (
+      `${SELECT} WHERE experiment_id IN (
          SELECT id FROM experiments WHERE profile_id = @profileId AND applied_at >= @since
          ORDER BY applied_at DESC LIMIT @limit)
        ORDER BY experiment_id DESC, window_started_at`,
@@ -198,10 +198,12 @@ interface Span {
   readonly to: number;
 }
 
+const STARTED_IN = 't.profile_id = @profileId AND t.started_at >= @from AND t.started_at < @to';
+
 const JOINED = `session_tags AS t
   LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
   LEFT JOIN session_log_counts AS c ON c.profile_id = t.profile_id AND c.session_id = t.session_id
-  WHERE t.profile_id = @profileId AND t.started_at >= @from AND t.started_at < @to`;
+  WHERE ${STARTED_IN}`;
 
 /** A sum of what is known; null when it is known of no session. */
 const SUMS = `count(*) AS sessionsStarted, sum(t.completed_turns > 0) AS sessionsCompleted,
@@ -236,24 +238,56 @@ export function sumSessionsByContent(
     .all(span) as (Sums & { contentSha256: string | null; firstAt: number; lastAt: number })[];
 }
 
-const GROUPED_BY = {
-  excluded: ['t.excluded_reason', ''],
-  surfaces: ["coalesce(t.platform, u.source, 'unknown')", 'AND t.excluded_reason IS NULL'],
-  continued: ['u.continues', 'AND t.excluded_reason IS NULL'],
-  endReasons: ['u.end_reason', 'AND t.excluded_reason IS NULL'],
-} as const satisfies Record<(typeof GROUPS)[number], readonly [string, string]>;
+type Kinds = Readonly<Record<(typeof GROUPS)[number], string | null>> & { readonly sessions: number };
 
-/** How many of the sessions that started in [from, to) there are of each kind. */
+/** How many of the sessions that started in [from, to) there are of each kind; each is looked at once. */
 export function groupSessions(db: Db, span: Span): Pick<MetricsFigures, (typeof GROUPS)[number]> {
-  const groups = GROUPS.map((group) => {
-    const [column, which] = GROUPED_BY[group];
-    const rows = prepared(
-      db,
-      `SELECT ${column} AS kind, count(*) AS sessions FROM ${JOINED} ${which} GROUP BY 1 ORDER BY 1`,
-    ).all(span) as { kind: string | null; sessions: number }[];
-    return [group, Object.fromEntries(rows.flatMap(({ kind, sessions }) => (kind === null ? [] : [[kind, sessions]])))];
-  });
-  return Object.fromEntries(groups) as Pick<MetricsFigures, (typeof GROUPS)[number]>;
+  const rows = prepared(
+    db,
+    `SELECT t.excluded_reason AS excluded, coalesce(t.platform, u.source, 'unknown') AS surfaces,
+       u.continues AS continued, u.end_reason AS endReasons, count(*) AS sessions
+     FROM session_tags AS t
+       LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
+     WHERE ${STARTED_IN} GROUP BY 1, 2, 3, 4`,
+  ).all(span) as Kinds[];
+  const counting = rows.filter(({ excluded }) => excluded === null);
+  return {
+    excluded: countBy(rows, 'excluded'),
+    surfaces: countBy(counting, 'surfaces'),
+    continued: countBy(counting, 'continued'),
+    endReasons: countBy(counting, 'endReasons'),
+  };
+}
+
+/** In the order of the names, so that the same figures are the same JSON. */
+function countBy(rows: readonly Kinds[], group: (typeof GROUPS)[number]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { [group]: kind, sessions } of rows) {
+    if (kind !== null) counts.set(kind, (counts.get(kind) ?? 0) + sessions);
+  }
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+// ── What is to be summed up ───────────────────────────────────────────────
+
+/** A day (UTC) of which something has changed since it was summed up. */
+export interface ChangedDay {
+  /** Its first millisecond. */
+  readonly day: number;
+  /** Grows with every change. */
+  readonly revision: number;
+}
+
+/** Oldest first. The triggers of the schema mark a day with every change of a session that started in it. */
+export function changedDays(db: Db, profileId: number): ChangedDay[] {
+  return db
+    .prepare('SELECT day, revision FROM days_to_sum WHERE profile_id = ? ORDER BY day')
+    .all(profileId) as ChangedDay[];
+}
+
+/** Takes the mark off a day, unless something has changed again since it was read. Goes with the sum in one transaction. */
+export function dayIsSummed(db: Db, of: ChangedDay & { readonly profileId: number }): void {
+  prepared(db, 'DELETE FROM days_to_sum WHERE profile_id = @profileId AND day = @day AND revision = @revision').run(of);
 }
 
 // ── What agent.log said, by session ───────────────────────────────────────

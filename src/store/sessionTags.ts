@@ -84,32 +84,6 @@ export function startOfNthSession(
   return found === undefined ? null : (found as number);
 }
 
-/** Days (multiples of `dayMs`) in which sessions started that had something happen since `since`. */
-export function daysTouchedSince(db: Db, of: { profileId: number; since: number; dayMs: number }): number[] {
-  // Numbers are bound as REAL, whose remainder would not be that of whole milliseconds: hence the cast.
-  return db
-    .prepare(
-      `SELECT DISTINCT started_at - started_at % cast(@dayMs AS INTEGER) FROM session_tags
-       WHERE profile_id = @profileId AND last_turn_at >= @since ORDER BY 1`,
-    )
-    .pluck()
-    .all(of) as number[];
-}
-
-/** Days in which these sessions started. */
-export function daysOfSessions(
-  db: Db,
-  of: { profileId: number; sessionIds: readonly string[]; dayMs: number },
-): number[] {
-  return db
-    .prepare(
-      `SELECT DISTINCT started_at - started_at % cast(@dayMs AS INTEGER) FROM session_tags
-       WHERE profile_id = @profileId AND session_id IN (SELECT value FROM json_each(@ids))`,
-    )
-    .pluck()
-    .all({ profileId: of.profileId, dayMs: of.dayMs, ids: JSON.stringify(of.sessionIds) }) as number[];
-}
-
 export interface WindowQuery {
   readonly profileId: number;
   readonly appliedAt: number;

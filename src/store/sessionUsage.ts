@@ -7,10 +7,16 @@ type Owned<T> = T & { readonly profileId: number; readonly at: number };
 export function saveSessionUsage(db: Db, usage: Owned<SessionUsage>): void {
   prepared(
     db,
-    `INSERT OR REPLACE INTO session_usage (profile_id, session_id, found, source, continues, end_reason, ended_at,
+    `INSERT INTO session_usage (profile_id, session_id, found, source, continues, end_reason, ended_at,
        duration_ms, api_calls, input_tokens, output_tokens, cost_usd, turns_unanswered, tool_calls, tool_errors, read_at)
      VALUES (@profileId, @sessionId, 1, @source, @continues, @endReason, @endedAt, @durationMs, @apiCalls, @inputTokens,
-       @outputTokens, @costUsd, @turnsUnanswered, @toolCalls, @toolErrors, @at)`,
+       @outputTokens, @costUsd, @turnsUnanswered, @toolCalls, @toolErrors, @at)
+     ON CONFLICT (profile_id, session_id) DO UPDATE SET found = 1, source = excluded.source,
+       continues = excluded.continues, end_reason = excluded.end_reason, ended_at = excluded.ended_at,
+       duration_ms = excluded.duration_ms, api_calls = excluded.api_calls, input_tokens = excluded.input_tokens,
+       output_tokens = excluded.output_tokens, cost_usd = excluded.cost_usd,
+       turns_unanswered = excluded.turns_unanswered, tool_calls = excluded.tool_calls,
+       tool_errors = excluded.tool_errors, read_at = excluded.read_at`,
   ).run(usage);
 }
 
@@ -28,20 +34,34 @@ export interface ToMeasure {
   readonly now: number;
   /** How long after a session's newest turn its figures still change. Milliseconds. */
   readonly settleMs: number;
+  /** Where the last batch ended; null = at the beginning. */
+  readonly after: Measurable | null;
+  readonly limit: number;
 }
 
-/** Sessions whose figures may have changed since they were read; one that has not ended once in `settleMs`. */
-export function sessionsToMeasure(db: Db, of: ToMeasure): string[] {
+/** A session whose figures may have changed, with its place in the order. */
+export interface Measurable {
+  readonly id: number;
+  readonly sessionId: string;
+  readonly lastTurnAt: number;
+}
+
+/**
+ * The next sessions whose figures may have changed since they were read, oldest turn first; one that has not ended once
+ * in `settleMs`.
+ */
+export function sessionsToMeasure(db: Db, { after, ...of }: ToMeasure): Measurable[] {
   return db
     .prepare(
-      `SELECT t.session_id FROM session_tags AS t INDEXED BY session_tags_unsettled
+      `SELECT t.id, t.session_id AS sessionId, t.last_turn_at AS lastTurnAt
+       FROM session_tags AS t INDEXED BY session_tags_unsettled
          LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
-       WHERE t.profile_id = @profileId AND t.unsettled = 1 AND t.last_turn_at IS NOT NULL AND t.excluded_reason IS NULL
+       WHERE t.profile_id = @profileId AND t.unsettled = 1 AND (t.last_turn_at, t.id) > (@afterTurn, @afterId)
+         AND t.excluded_reason IS NULL
          AND (u.read_at IS NULL OR u.found = 0 OR u.read_at < t.last_turn_at + @settleMs OR u.read_at < @now - @settleMs)
-       ORDER BY t.last_turn_at`,
+       ORDER BY t.last_turn_at, t.id LIMIT @limit`,
     )
-    .pluck()
-    .all(of) as string[];
+    .all({ ...of, afterTurn: after?.lastTurnAt ?? Number.MIN_SAFE_INTEGER, afterId: after?.id ?? 0 }) as Measurable[];
 }
 
 export interface Settling {
@@ -54,18 +74,23 @@ export interface Settling {
   readonly missing: number;
   /** As in `ToMeasure`. */
   readonly settleMs: number;
+  /** How many at most. */
+  readonly limit: number;
 }
 
-/** Marks sessions that need not be read any more. */
-export function settleSessions(db: Db, of: Settling): void {
-  db.prepare(
-    `UPDATE session_tags SET unsettled = 0 WHERE id IN (
+/** Marks sessions that need not be read any more; returns how many. */
+export function settleSessions(db: Db, of: Settling): number {
+  return db
+    .prepare(
+      `UPDATE session_tags SET unsettled = 0 WHERE id IN (
        SELECT t.id FROM session_tags AS t INDEXED BY session_tags_unsettled
          LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
        WHERE t.profile_id = @profileId AND t.unsettled = 1 AND t.last_turn_at < @ended
          AND (t.excluded_reason IS NOT NULL OR t.last_turn_at < @missing
-           OR (u.found = 1 AND u.read_at >= t.last_turn_at + @settleMs AND (u.ended_at IS NOT NULL OR t.last_turn_at < @open))))`,
-  ).run(of);
+           OR (u.found = 1 AND u.read_at >= t.last_turn_at + @settleMs AND (u.ended_at IS NOT NULL OR t.last_turn_at < @open)))
+       LIMIT @limit)`,
+    )
+    .run(of).changes;
 }
 
 /** One session's figures, as rates by session need them. */

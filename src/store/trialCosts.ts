@@ -7,11 +7,12 @@ export interface PlannedAgent {
   readonly base_url: string | null;
 }
 
-/** Runs of the profile under this agent. */
-const RUNS_OF_AGENT = `SELECT id FROM eval_runs WHERE profile_id = @profileId
-  AND json_extract(plan, '$.agentModel.provider') IS @provider
-  AND json_extract(plan, '$.agentModel.model') IS @model
-  AND json_extract(plan, '$.agentModel.base_url') IS @base_url`;
+/** What the index of the agents holds. */
+const OF_AGENT = `profile_id = @profileId AND json_extract(plan, '$.agentModel.provider') IS @provider
+  AND json_extract(plan, '$.agentModel.model') IS @model AND json_extract(plan, '$.agentModel.base_url') IS @base_url`;
+
+/** The profile's newest runs under this agent: their trials are its last ones, and older runs are not looked at. */
+const NEWEST_RUNS = `SELECT id FROM eval_runs WHERE ${OF_AGENT} ORDER BY id DESC LIMIT 200`;
 
 export interface OfAgent {
   readonly profileId: number;
@@ -33,7 +34,7 @@ export function trialAverages(db: Db, { profileId, agent }: OfAgent, last = 100)
     .prepare<unknown[], TrialAverages>(
       `SELECT COUNT(*) AS trials, AVG(tokens) AS tokens, AVG(calls) AS calls, AVG(ms) AS durationMs, AVG(usd) AS usd
        FROM (SELECT total_tokens AS tokens, api_calls AS calls, duration_ms AS ms, cost_usd AS usd
-             FROM trials WHERE eval_run_id IN (${RUNS_OF_AGENT}) AND outcome <> 'infra' ORDER BY id DESC LIMIT @last)`,
+             FROM trials WHERE eval_run_id IN (${NEWEST_RUNS}) AND outcome <> 'infra' ORDER BY id DESC LIMIT @last)`,
     )
     .get({ profileId, ...agent, last });
   return row === undefined || row.trials === 0 ? null : row;
@@ -83,6 +84,17 @@ function covered(spans: readonly { readonly from: number; readonly to: number }[
   return total;
 }
 
+/** Runs that have ended and whose costs were estimated from the profile's own trials under this agent, newest first. */
+export function estimatedRuns(db: Db, { profileId, agent }: OfAgent, last = 50): { id: number; estimate: string }[] {
+  return db
+    .prepare<unknown[], { id: number; estimate: string }>(
+      `SELECT id, estimate FROM eval_runs
+       WHERE ${OF_AGENT} AND state IN ('finished', 'cancelled') AND json_extract(estimate, '$.basis') = 'measured'
+       ORDER BY id DESC LIMIT @last`,
+    )
+    .all({ profileId, ...agent, last });
+}
+
 /** How often a text passed each scenario, in finished runs under one agent: never from one that is still going on. */
 export interface PassRecord {
   readonly scenarioId: number;
@@ -97,7 +109,9 @@ export function passRecords(db: Db, of: OfAgent & { textSha256: string; evaluato
       `SELECT t.scenario_id AS scenarioId, COUNT(*) FILTER (WHERE t.outcome = 'pass') AS passes,
          COUNT(*) FILTER (WHERE t.outcome = 'fail') AS fails
        FROM trials t JOIN eval_runs r ON r.id = t.eval_run_id
-       WHERE r.id IN (${RUNS_OF_AGENT}) AND r.state = 'finished' AND json_extract(r.plan, '$.evaluator') = @evaluator
+       WHERE r.id IN (SELECT id FROM eval_runs WHERE profile_id = @profileId AND incumbent_sha256 = @textSha256
+             UNION SELECT id FROM eval_runs WHERE profile_id = @profileId AND candidate_sha256 = @textSha256)
+         AND ${OF_AGENT} AND r.state = 'finished' AND json_extract(r.plan, '$.evaluator') = @evaluator
          AND CASE t.arm WHEN 'incumbent' THEN r.incumbent_sha256 ELSE r.candidate_sha256 END = @textSha256
        GROUP BY t.scenario_id`,
     )
@@ -122,7 +136,7 @@ export function inputByToolsets(db: Db, { profileId, agent }: OfAgent, last = 40
                      WHERE json_extract(value, '$.id') = t.scenario_id) AS toolsets,
                t.api_calls AS calls, t.input_tokens AS input, t.cached_input_tokens AS cached
              FROM trials t JOIN eval_runs r ON r.id = t.eval_run_id
-             WHERE r.id IN (${RUNS_OF_AGENT}) AND t.api_calls > 0 AND t.input_tokens > 0
+             WHERE r.id IN (${NEWEST_RUNS}) AND t.api_calls > 0 AND t.input_tokens > 0
              ORDER BY t.id DESC LIMIT @last)
        GROUP BY toolsets ORDER BY trials DESC`,
     )

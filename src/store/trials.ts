@@ -111,7 +111,9 @@ export function listAnswers(
       `SELECT t.scenario_id AS scenarioId, ${text} AS textSha256, json_extract(r.plan, '$.agentModel') AS agentModel,
          t.response, t.tool_calls AS toolCalls, t.response_ids AS responseIds, t.model_ms AS modelMs
        FROM trials t JOIN eval_runs r ON r.id = t.eval_run_id
-       WHERE r.profile_id = @profileId AND t.outcome <> 'infra'
+       WHERE t.outcome <> 'infra' AND r.id IN (
+           SELECT id FROM eval_runs WHERE profile_id = @profileId AND incumbent_sha256 IN (SELECT value FROM json_each(@texts))
+           UNION SELECT id FROM eval_runs WHERE profile_id = @profileId AND candidate_sha256 IN (SELECT value FROM json_each(@texts)))
          AND t.scenario_id IN (SELECT value FROM json_each(@scenarioIds))
          AND ${text} IN (SELECT value FROM json_each(@texts))
        ORDER BY t.started_at, t.id`,

@@ -1,4 +1,4 @@
-import type { HistoryItem, TransitionItem } from '../services/historyView.js';
+import type { HistoryItem, HistoryPage, TransitionItem } from '../services/historyView.js';
 import { count, shorten, timestamp, usd } from './figures.js';
 import type { Look } from './look.js';
 import { table } from './table.js';
@@ -15,9 +15,9 @@ function editOf(item: HistoryItem): string {
   }
 }
 
-export function historyText(look: Look, items: readonly HistoryItem[]): string {
-  if (items.length === 0) return 'No experiments yet.';
-  const rows = items.map((item) => [
+export function historyText(look: Look, { experiments, before }: HistoryPage): string {
+  if (experiments.length === 0) return before === null ? 'No experiments yet.' : olderText(look, before);
+  const rows = experiments.map((item) => [
     look.form === 'plain' ? `#${item.id}` : String(item.id),
     item.state,
     `${item.verdict ?? ''}${item.overridden ? ' (overridden)' : ''}`,
@@ -25,7 +25,14 @@ export function historyText(look: Look, items: readonly HistoryItem[]): string {
     item.costUsd === null ? '' : usd(item.costUsd),
     editOf(item),
   ]);
-  return table(look, ['id', 'state', 'verdict', 'tokens', 'cost', 'edit (~ rewrite, + insert, - delete)'], rows);
+  const list = table(look, ['id', 'state', 'verdict', 'tokens', 'cost', 'edit (~ rewrite, + insert, - delete)'], rows);
+  return before === null ? list : `${list}\n${olderText(look, before)}`;
+}
+
+/** A chat has no room for pages. */
+function olderText(look: Look, before: number): string {
+  if (look.form === 'plain') return 'There are older ones: `hermes karpathy history` in a terminal shows them.';
+  return look.colors.dim(`There are older ones: \`hermes karpathy history --before ${before}\`, or --all.`);
 }
 
 export function transitionsText(look: Look, id: number, items: readonly TransitionItem[]): string {

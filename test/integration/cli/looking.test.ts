@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import { recordWindow } from '#src/store/experiments.js';
+import { recordWindow, transition } from '#src/store/experiments.js';
 import { listConsultations } from '#src/store/holdoutConsultations.js';
 import { insertJob } from '#src/store/jobs.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
@@ -196,6 +196,36 @@ describe('show, diff and history', () => {
       [null, 'proposed', 'person@cli'],
       ['proposed', 'approved', 'person@cli'],
     ]);
+  });
+
+  it('history comes in pages: it says how to go on, and as JSON what to give next', async () => {
+    const ids = Array.from({ length: 5 }, () => {
+      const id = proposed(fixture);
+      transition(fixture.db, { id, to: 'rejected', actor: 'gate', reason: 'a test', at: 1 });
+      return id;
+    });
+    const page = async (...args: string[]) => {
+      const run = await cli(fixture, ['--json', 'history', ...args]);
+      const { experiments, before } = run.json<{ experiments: { id: number }[]; before: number | null }>();
+      return { ids: experiments.map(({ id }) => id), before };
+    };
+    const [a, b, c, d, e] = ids as [number, number, number, number, number];
+    expect(await page('--limit', '2')).toEqual({ ids: [e, d], before: d });
+    expect(await page('--limit', '2', '--before', String(d))).toEqual({ ids: [c, b], before: b });
+    expect(await page('--limit', '2', '--before', String(b))).toEqual({ ids: [a], before: null });
+    expect(await page('--all')).toEqual({ ids: [e, d, c, b, a], before: null });
+    expect((await cli(fixture, ['history', '--limit', '2'])).stdout).toContain(`karpathy history --before ${d}`);
+    expect((await cli(fixture, ['history', '--limit', '5'])).stdout).not.toContain('older');
+  });
+
+  test.each([
+    ['--all', ['--all', '--limit', '2']],
+    ['ID', ['7', '--all']],
+    ['ID', ['7', '--before', '9']],
+    ['--before', ['--before', 'x']],
+  ])('history refuses what does not go together, naming %s', async (path, args) => {
+    const run = await cli(fixture, ['--json', 'history', ...args]);
+    expect([run.code, run.error().problems?.map((problem) => problem.path)]).toEqual([2, [path]]);
   });
 
   test.each(['show', 'diff', 'history', 'approve', 'apply', 'evaluate', 'verify', 'snapshot'])(

@@ -4,9 +4,9 @@ import { EXPERIMENT_STATES } from '#src/domain/experiment.js';
 import { foldTransitions, isLegal } from '#src/domain/lifecycle.js';
 import { isKarpathyError, type KarpathyError } from '#src/errors.js';
 import { openDatabase } from '#src/store/database.js';
+import { editsTried } from '#src/store/experimentLists.js';
 import {
   addCost,
-  editsTried,
   findInFlight,
   getExperiment,
   history,
@@ -110,7 +110,7 @@ describe('an experiment in the controller DB', () => {
   it('lists the edits of its profile that had their turn', () => {
     const id = proposed(fixture);
     transition(fixture.db, { id, ...step('rejected') });
-    expect(editsTried(fixture.db, fixture.profileId)).toMatchObject([
+    expect(editsTried(fixture.db, { profileId: fixture.profileId, newest: 10 })).toMatchObject([
       { id, editKey: 'give the reason first.', state: 'rejected', reason: 'to rejected' },
     ]);
   });

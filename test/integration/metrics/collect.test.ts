@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, renameSync, statSync, truncateSync, writeFil
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { collectMetrics } from '#src/services/collect.js';
-import { listSnapshots, logCursors } from '#src/store/metrics.js';
+import { changedDays, listSnapshots, logCursors } from '#src/store/metrics.js';
 import { DEFAULT_SOUL, TEST_EPOCH, testContext, type TestContext } from '../../support/context.js';
 import {
   completedSession,
@@ -230,6 +230,41 @@ describe('collecting', () => {
     expect(rows(fixture)).toMatchObject([
       { windowKind: 'before', sessionsStarted: 3, windowEndedAt: TEST_EPOCH + 101 },
     ]);
+  });
+
+  it('sums up a day again when something of it changes later, and only that day', () => {
+    const fixture = testContext();
+    session(fixture, 'a');
+    fixture.clock.advance(40 * DAY);
+    session(fixture, 'b', TEST_EPOCH + 40 * DAY);
+    expect(collectMetrics(fixture.ctx).snapshots).toHaveLength(2);
+    fixture.clock.advance(DAY);
+    expect(collectMetrics(fixture.ctx).snapshots).toMatchObject([{ windowStartedAt: MIDNIGHT + 41 * DAY }]);
+    log(fixture, [['ERROR', 'a', 'a gateway that was copied here']]);
+    const days = collectMetrics(fixture.ctx).snapshots;
+    expect(days.map((day) => [day.windowStartedAt, day.errors])).toEqual([
+      [MIDNIGHT, 1],
+      [MIDNIGHT + 41 * DAY, 0],
+    ]);
+  });
+
+  it('loses no change that comes while it sums up, nor one that an earlier collection broke off at', () => {
+    const fixture = testContext();
+    session(fixture, 'a');
+    collectMetrics(fixture.ctx);
+    const prepare = fixture.db.prepare.bind(fixture.db);
+    const change = () => prepare('UPDATE session_tags SET completed_turns = completed_turns + 1').run();
+    change();
+    // Another process changes the day between the look at the marks and the sum.
+    fixture.db.prepare = (sql: string) => {
+      if (sql.includes('FROM experiments WHERE profile_id = @profileId AND applied_at IS NOT NULL')) change();
+      return prepare(sql);
+    };
+    collectMetrics(fixture.ctx);
+    fixture.db.prepare = prepare;
+    expect(changedDays(fixture.db, fixture.profileId)).toHaveLength(1);
+    expect(today(fixture)).toMatchObject({ turnsCompleted: 3 });
+    expect(changedDays(fixture.db, fixture.profileId)).toEqual([]);
   });
 
   it('keeps profiles apart', () => {

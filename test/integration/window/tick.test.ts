@@ -5,9 +5,12 @@ import type { WrittenConfig } from '#src/config.js';
 import { KarpathyError } from '#src/errors.js';
 import { markerKey } from '#src/hermes/paths.js';
 import { enqueue } from '#src/services/enqueue.js';
+import { revertExperiment } from '#src/services/revert.js';
+import { status } from '#src/services/status.js';
 import { tick, withinHours, type TickOptions } from '#src/services/tick.js';
 import { getExperiment } from '#src/store/experiments.js';
 import { getJob, listJobs, takeLease } from '#src/store/jobs.js';
+import { listSnapshots } from '#src/store/metrics.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
 import { live, NEW_SENTENCE } from '../../support/experiments.js';
 import { completedSession, hookEvent, promptWith, writeSpool } from '../../support/observed.js';
@@ -50,7 +53,23 @@ function executor(error?: Error) {
 beforeEach(() => applied());
 
 describe('tick', () => {
-  it('takes the events, counts the window, and does nothing else while it runs', async () => {
+  it('collects what the guardrails compare, so that `status` shows them as they are now', async () => {
+    sessions(1);
+    await tick(fixture.ctx);
+    expect((await status(fixture.ctx)).experiment?.window?.guardrails).toMatchObject({ sessionsAfter: 1 });
+    expect(listSnapshots(fixture.db, { profileId: fixture.profileId, windowKind: 'live' })).toMatchObject([
+      { experimentId: id, sessionsStarted: 1, sessionsMeasured: 1 },
+    ]);
+  });
+
+  it('collects nothing while nothing is live', async () => {
+    await revertExperiment(fixture.ctx, id, { reason: 'a test', actor: 'person@cli' });
+    sessions(1);
+    await tick(fixture.ctx);
+    expect(listSnapshots(fixture.db, { profileId: fixture.profileId })).toEqual([]);
+  });
+
+  it('takes the events, counts the window, and judges nothing while it runs', async () => {
     sessions(1);
     const { runJob, ran } = executor();
     const summary = await tick(fixture.ctx, { runJob });
