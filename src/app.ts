@@ -6,7 +6,7 @@ import type { Container } from './evaluation/container/container.js';
 import { runnerInUse } from './evaluation/runnerInUse.js';
 import { loadConfig, pathsFor } from './hermes/configYaml.js';
 import { findHermes } from './hermes/hermesCommand.js';
-import { profileHome, type Paths, type ProfileHome } from './hermes/paths.js';
+import { homeOfProfile, profileHome, type Paths, type ProfileHome } from './hermes/paths.js';
 import { resolveProfile } from './hermes/profiles.js';
 import { findSecrets } from './hermes/secrets.js';
 import { createPromptCheck } from './hermes/promptCheck.js';
@@ -52,6 +52,26 @@ export interface AppOptions {
  * @throws KarpathyError `unknown_profile`, `bad_config`, `db_newer`, `db_corrupt`, `db_busy`, `io`
  */
 export function openContext(options: AppOptions): Opened {
+  try {
+    return open(options);
+  } catch (error) {
+    // What is wrong may be a key in the wrong place.
+    throw surroundingSecrets(options).error(error);
+  }
+}
+
+/** Takes out what the homes and the environment hold, before or without a configuration that names more. */
+export function surroundingSecrets({
+  root,
+  profileName,
+  home,
+  env,
+}: Pick<AppOptions, 'root' | 'profileName' | 'home' | 'env'>): Scrubber {
+  const homes = [...new Set([home ?? homeOfProfile(root, profileName), root])];
+  return makeScrubber(() => findSecrets({ homes, env, keyEnv: [] }));
+}
+
+function open(options: AppOptions): Opened {
   const profile =
     options.home === undefined ? resolveProfile(options.root, options.profileName) : profileHome(options.home);
   const paths = pathsFor(options.root, options.env);

@@ -76,21 +76,40 @@ export async function createRatchet(options: RatchetOptions = {}): Promise<Ratch
     await prepare(opened.ctx);
   } catch (error) {
     opened.close();
-    throw error;
+    throw opened.ctx.scrub.error(error);
   }
   const current = (): Context => opened.ctx;
-  return {
-    ...readers(current),
-    ...deciders(current),
-    async init(input) {
-      const result = await initProfile(opened.ctx, input);
-      // What init learned is part of the configuration, which is read once at opening.
-      opened.close();
-      opened = openContext(appOptions(options));
-      return result;
-    },
-    close: () => opened.close(),
+  const init = async (input: Parameters<typeof initProfile>[1]) => {
+    const result = await initProfile(opened.ctx, input);
+    // What init learned is part of the configuration, which is read once at opening.
+    opened.close();
+    opened = openContext(appOptions(options));
+    return result;
   };
+  const methods = { ...readers(current), ...deciders(current), init };
+  return { ...withoutSecretsInErrors(methods, current), close: () => opened.close() };
+}
+
+/** The same methods; what they throw may repeat what a provider or another program said. */
+function withoutSecretsInErrors<T extends object>(methods: T, ctx: () => Context): T {
+  const fail = (error: unknown): never => {
+    throw ctx().scrub.error(error);
+  };
+  const wrapped = Object.entries(methods as Record<string, (...args: unknown[]) => unknown>).map(
+    ([name, method]) =>
+      [
+        name,
+        (...args: unknown[]) => {
+          try {
+            const result = method(...args);
+            return result instanceof Promise ? result.catch(fail) : result;
+          } catch (error) {
+            return fail(error);
+          }
+        },
+      ] as const,
+  );
+  return Object.fromEntries(wrapped) as T;
 }
 
 function appOptions(options: RatchetOptions): AppOptions {

@@ -25,9 +25,14 @@ export function shownValue(value: unknown, key = ''): string | undefined {
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
 }
 
-/** A URL may carry a name and a password before the host: `https://user:word@host` becomes `https://***@host`. */
+/**
+ * A URL may carry a name and a password before the host, and a key in its query: `https://user:word@host/x?key=y`
+ * becomes `https://***@host/x?***`.
+ */
 export function maskUserInfo(text: string): string {
-  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^/\s@"]*@/gi, '$1***@');
+  return text
+    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^/\s@"]*@/gi, '$1***@')
+    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s"?#]*[?#])[^\s"]+/gi, '$1***');
 }
 
 /** Everything zod found, as problems with full path, value and allowed form; the deepest cause of a union. */

@@ -4,6 +4,13 @@ import * as z from 'zod';
 
 // ── Models ────────────────────────────────────────────────────────────────
 
+/** What is stored and shown, so nothing secret may stand in it; a name and a password could not be sent either. */
+const endpointUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .refine((url) => !/^https?:\/\/[^/]*@|[?#]/i.test(url), {
+    error: 'must not hold a name, a password or a query: name the variable with the key in api_key_env',
+  });
+
 /** A model for the proposer or the judge, as it is written in config.yaml and stored in `profiles`. */
 export const modelChoiceSchema = z.union(
   [
@@ -14,7 +21,7 @@ export const modelChoiceSchema = z.union(
       model: z.string().min(1).optional(),
     }),
     z.strictObject({
-      base_url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
+      base_url: endpointUrl,
       model: z.string().min(1),
       /** Name of the environment variable that holds the key; the key itself is never stored. */
       api_key_env: z

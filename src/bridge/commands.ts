@@ -1,5 +1,5 @@
 import { constants, setPriority } from 'node:os';
-import { openContext } from '../app.js';
+import { openContext, surroundingSecrets } from '../app.js';
 import type { Actor } from '../domain/experiment.js';
 import type { HermesCommand, HostServices, Logger } from '../ports.js';
 import type { Surface } from '../services/context.js';
@@ -79,9 +79,17 @@ export async function runTickHere(session: Session): Promise<unknown> {
   const opened = open(session, { interactive: false, signal: session.signal, surface: 'tick' });
   try {
     return await tick(opened.ctx);
+  } catch (error) {
+    throw opened.ctx.scrub.error(error);
   } finally {
     opened.close();
   }
+}
+
+/** What is printed of a fault that no command caught; with its stack, for it is a bug. */
+export function crashText({ root, profile, home, env }: Session, error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return surroundingSecrets({ root, profileName: profile, home, env }).text(`Unexpected failure: ${text}`);
 }
 
 function open(session: Session, request: OpenRequest & { readonly surface: keyof typeof ACTORS }): Opened {

@@ -65,6 +65,19 @@ function main(): void {
   });
 
   endInOrder(channel, { stop, running });
+  process.on('uncaughtException', (error) => void crash(session, error));
+}
+
+/** A fault that no command caught ends the worker, and what it says holds no key. */
+async function crash(session: Session | null, error: unknown): Promise<void> {
+  try {
+    if (session === null) throw error;
+    const { crashText } = await import('./commands.js');
+    process.stderr.write(`${crashText(session, error)}\n`);
+  } catch {
+    process.stderr.write(`Unexpected failure: ${error instanceof Error ? error.name : 'unknown'}\n`);
+  }
+  process.exit(1);
 }
 
 function refuseOtherBuild(params: InitializeParams, own: BuildIdentity): void {

@@ -26,7 +26,13 @@ const PLACEHOLDER =
 /** Whether a value that is called `name` is a secret. */
 export function isSecret(name: string, value: string): boolean {
   if (value.length < SHORTEST_SECRET || PLACEHOLDER.test(value) || /^\$\{[^}]*\}$/.test(value)) return false;
+  if (isPath(value)) return false;
   return (SECRET_NAME.test(name) && !NO_SECRET_NAME.test(name)) || looksRandom(value);
+}
+
+/** As `PWD`, `SSH_AUTH_SOCK` and `XAUTHORITY` hold one. */
+function isPath(value: string): boolean {
+  return /^~?(\/[\w.@+-]+)+\/?$/.test(value) && !value.split('/').some(looksRandom);
 }
 
 /** As keys do, and addresses, paths, versions and names of models do not. */
@@ -37,23 +43,43 @@ function looksRandom(value: string): boolean {
 
 /** The forms in which a value travels: as it is, in JSON, in a URL, in Base64. */
 function formsOf(value: string): string[] {
-  return [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value), Buffer.from(value).toString('base64')];
+  const json = JSON.stringify(value).slice(1, -1);
+  const url = encodeURIComponent(value);
+  return [
+    ...[value, json, json.replaceAll(/[^ -~]/g, asciiEscape), JSON.stringify(json).slice(1, -1)],
+    ...[url, url.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()), url.replaceAll('%20', '+')],
+    ...base64Of(value),
+  ];
+}
+
+function asciiEscape(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** Whole, and what of it stands in the Base64 of any text around it, which depends on the bytes before it by three. */
+function base64Of(value: string): string[] {
+  const bytes = Buffer.from(value);
+  const inner = [0, 1, 2].map((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
+    return text.slice([0, 2, 3][before], (before + bytes.length) % 3 === 0 ? undefined : -1);
+  });
+  const forms = [bytes.toString('base64'), ...inner].filter((form) => form.length >= SHORTEST_SECRET);
+  return forms.flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')]);
 }
 
 /** `find` is asked once, when a text comes that has to be looked at. */
 export function makeScrubber(find: () => Iterable<string>): Scrubber {
-  let known: { forms: readonly string[]; pattern: RegExp | null } | null = null;
-  const load = () => {
-    if (known !== null) return known;
-    const forms = [...new Set([...find()].flatMap(formsOf))].sort((a, b) => b.length - a.length);
-    const escaped = forms.map((form) => form.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    known = { forms, pattern: forms.length === 0 ? null : new RegExp(escaped.join('|'), 'g') };
-    return known;
-  };
+  let known: readonly string[] | null = null;
+  const load = () => (known ??= [...new Set([...find()].flatMap(formsOf))].sort((a, b) => b.length - a.length));
   const text = (given: string): string => {
     if (given.length < SHORTEST_SECRET) return given;
-    const { forms, pattern } = load();
-    return pattern === null ? given : withoutStart(given.replaceAll(pattern, SCRUBBED), forms);
+    const forms = load();
+    let clean = given;
+    // Looking for each of many texts is much faster than one pattern of all of them.
+    for (const form of forms) if (clean.includes(form)) clean = clean.replaceAll(form, SCRUBBED);
+    return withoutPieces(clean, forms);
   };
   const deep = <T>(value: T): T => deepMap(value, text) as T;
   return { text, deep, error: (error) => scrubbedError(error, { text, deep }) };
@@ -62,16 +88,42 @@ export function makeScrubber(find: () => Iterable<string>): Scrubber {
 /** For surroundings without secrets, as in tests. */
 export const NO_SECRETS: Scrubber = { text: (text) => text, deep: (value) => value, error: (error) => error };
 
-/** Whoever cut the text to a length may have cut through a secret: what begins one at its end goes too. */
-function withoutStart(text: string, forms: readonly string[]): string {
-  let end = text.length;
-  while (end > 0 && '…."\' \n)]}'.includes(text.charAt(end - 1))) end--;
-  const body = text.slice(0, end);
+/** Where somebody shortened a text. */
+const CUT = /(…|\.{3,})/;
+/** What may stand between a cut and the text that was cut. */
+const [CLOSING, OPENING] = ['."\' \n)]},;', '"\' \n([{'];
+
+/** Whoever cut the text to a length may have cut through a secret: its part before or behind the cut goes too. */
+function withoutPieces(text: string, forms: readonly string[]): string {
+  const longest = forms[0]?.length ?? 0;
+  const pieces = text.split(CUT).map((piece, index) => {
+    if (index % 2 === 1 || piece.length < SHORTEST_SECRET) return piece;
+    return withoutEnding(withoutBeginning(piece, forms, longest), forms, longest);
+  });
+  return pieces.join('');
+}
+
+function withoutBeginning(text: string, forms: readonly string[], longest: number): string {
+  let start = 0;
+  while (start < text.length && OPENING.includes(text.charAt(start))) start++;
+  const head = text.slice(start, start + longest);
   for (const form of forms) {
-    for (let length = Math.min(form.length - 1, body.length); length >= SHORTEST_SECRET; length--) {
-      if (!body.endsWith(form.slice(0, length))) continue;
-      return body.slice(0, -length) + SCRUBBED + text.slice(body.length);
-    }
+    const at = head.indexOf(form.slice(-SHORTEST_SECRET));
+    const length = at + SHORTEST_SECRET;
+    if (at < 0 || length >= form.length || !form.endsWith(head.slice(0, length))) continue;
+    return text.slice(0, start) + SCRUBBED + text.slice(start + length);
+  }
+  return text;
+}
+
+function withoutEnding(text: string, forms: readonly string[], longest: number): string {
+  let end = text.length;
+  while (end > 0 && CLOSING.includes(text.charAt(end - 1))) end--;
+  const tail = text.slice(Math.max(0, end - longest), end);
+  for (const form of forms) {
+    const at = tail.lastIndexOf(form.slice(0, SHORTEST_SECRET));
+    if (at < 0 || tail.length - at >= form.length || !form.startsWith(tail.slice(at))) continue;
+    return text.slice(0, end - (tail.length - at)) + SCRUBBED + text.slice(end);
   }
   return text;
 }

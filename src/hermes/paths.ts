@@ -18,7 +18,6 @@ export interface Paths {
   readonly dbPath: string;
   readonly dataDir: string;
   readonly spoolDir: string;
-  readonly quarantineDir: string;
   readonly enabledMarkers: string;
   readonly liveMarkers: string;
   readonly slotsDir: string;
@@ -71,7 +70,6 @@ export function pathsUnder(root: string, overrides: PathOverrides = {}): Paths {
     dbPath: overrides.dbPath ? resolve(root, overrides.dbPath) : join(root, `${PLUGIN_NAME}.db`),
     dataDir,
     spoolDir,
-    quarantineDir: join(spoolDir, 'quarantine'),
     enabledMarkers: join(dataDir, 'markers', 'enabled'),
     liveMarkers: join(dataDir, 'markers', 'live'),
     slotsDir: join(dataDir, 'slots'),

@@ -11,16 +11,20 @@ export function scrub(text: string, secret: string | null): string {
 
 /** A model that is sent no secret, and whose answers and errors bring none back. */
 export function withoutSecrets(model: LanguageModel, scrubber: Scrubber): LanguageModel {
+  const clean = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      return await call;
+    } catch (error) {
+      throw scrubber.error(error);
+    }
+  };
   return {
     configured: model.configured,
     async complete(request) {
       const messages = request.messages.map((message) => ({ ...message, content: scrubber.text(message.content) }));
-      try {
-        const completion = await model.complete({ ...request, messages });
-        return { ...completion, text: scrubber.text(completion.text) };
-      } catch (error) {
-        throw scrubber.error(error);
-      }
+      const completion = await clean(model.complete({ ...request, messages }));
+      return { ...completion, text: scrubber.text(completion.text) };
     },
+    ...(model.reach && { reach: (signal) => clean(model.reach?.(signal) ?? Promise.resolve()) }),
   };
 }

@@ -22,7 +22,7 @@ export async function approve(ctx: Context, id: number, options: ApproveOptions 
   const experiment = ownExperiment(ctx, id);
   requireApprovable(experiment, options);
   await requireFresh(ctx, experiment);
-  const overridden = experiment.verdict === 'undecided' ? (options.override?.trim() ?? null) : null;
+  const overridden = experiment.verdict === 'undecided' ? ctx.scrub.text(options.override?.trim() ?? '') : null;
   transition(ctx.db, {
     id,
     from: 'proposed',

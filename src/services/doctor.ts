@@ -50,5 +50,6 @@ export async function doctor(ctx: Context, options: DoctorOptions = {}): Promise
       });
     }
   }
-  return findings;
+  // They repeat what other programs say.
+  return findings.map((finding) => ctx.scrub.deep(finding));
 }

@@ -90,7 +90,7 @@ export async function renewErrorBudget(ctx: Context, { reason }: { readonly reas
   const evidence = await evidenceFingerprint(ctx);
   immediate(ctx.db, () => {
     requireRenewable(ctx, evidence.detail);
-    open(ctx, { evidence, actor: ctx.actor, reason });
+    open(ctx, { evidence, actor: ctx.actor, reason: ctx.scrub.text(reason) });
   });
 }
 

@@ -43,7 +43,7 @@ export async function finish(ctx: Context, id: number, options: FinishOptions): 
   }
   requireEndedWindow(ctx, experiment);
   if (options.revert === true) return revertExperiment(ctx, id, { reason: 'the live window ended without a verdict' });
-  if (options.keep !== undefined) return keep(ctx, experiment, options.keep.trim());
+  if (options.keep !== undefined) return keep(ctx, experiment, ctx.scrub.text(options.keep.trim()));
   return again(ctx, experiment);
 }
 

@@ -23,7 +23,7 @@ export interface Resumed extends ProfileRow {
 export function pauseProfile(ctx: Context, options: { readonly reason?: string } = {}): Paused {
   const profile = requireProfile(ctx);
   const at = profile.pausedAt ?? ctx.clock.now();
-  const reason = options.reason ?? profile.pauseReason;
+  const reason = options.reason === undefined ? profile.pauseReason : ctx.scrub.text(options.reason);
   const stoppedJob = immediate(ctx.db, () => {
     setPaused(ctx.db, profile.id, { at, reason, now: ctx.clock.now() });
     return requestPause(ctx.db, { profileId: profile.id, at: ctx.clock.now() });

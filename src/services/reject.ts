@@ -5,6 +5,7 @@ import { getExperiment, transition, type ExperimentRow } from '../store/experime
 import type { Context } from './context.js';
 import { stopJobsOf } from './enqueue.js';
 import { followMarkers } from './followMarkers.js';
+import { dropDeadFrozen } from './frozenRuns.js';
 import { ownExperiment } from './ownExperiment.js';
 
 /**
@@ -17,7 +18,7 @@ export async function reject(
   id: number,
   options: { readonly reason: string; readonly actor?: Actor },
 ): Promise<ExperimentRow> {
-  const reason = options.reason.trim();
+  const reason = ctx.scrub.text(options.reason.trim());
   if (reason === '')
     throw new KarpathyError('bad_usage', 'A rejection needs a reason.', { hint: 'Add --reason TEXT.' });
   ownExperiment(ctx, id);
@@ -27,5 +28,6 @@ export async function reject(
     stopJobsOf(ctx, id);
   });
   followMarkers(ctx);
+  dropDeadFrozen(ctx);
   return getExperiment(ctx.db, id);
 }

@@ -39,7 +39,7 @@ export async function revertExperiment(ctx: Context, id: number, options: Revert
     prior: file.bytes,
     next: prior,
     actor: options.actor ?? ctx.actor,
-    reason: options.reason,
+    reason: ctx.scrub.text(options.reason),
   });
   // The ratchet reverts from within the job that judged the window.
   if (!byRatchet) endWorkOn(ctx, id);

@@ -7,6 +7,7 @@ import type { Context } from './context.js';
 import { clearSlots } from '../evaluation/orphans.js';
 import { collectMetrics } from './collect.js';
 import { enqueue } from './enqueue.js';
+import { dropDeadFrozen } from './frozenRuns.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
 import { takeBackExpired } from './jobLease.js';
 import { lostFix, lostProfiles, lostText } from './lostProfiles.js';
@@ -58,6 +59,7 @@ export async function tick(ctx: Context, options: TickOptions = {}): Promise<Tic
   const left = profile === null ? null : await goOn(ctx, profile, runJob);
   if (left !== null) waiting.push(left);
   refreshMarkers(ctx);
+  dropDeadFrozen(ctx);
   waiting.push(...lostProfiles(ctx).map((lost) => `${lostText(lost)} ${lostFix(lost)}`));
   for (const { outcome, message } of judged) if (outcome === 'waits' || outcome === 'conflict') waiting.push(message);
   return { reconciled, ingested, windows, judged, waiting };

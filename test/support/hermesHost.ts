@@ -183,6 +183,20 @@ export async function createProfile(root: HermesRoot, name: string): Promise<str
   return home;
 }
 
+/**
+ * A profile with the plugin, as `profile create` and `karpathy install` leave it, without starting Hermes for it.
+ * `config` is the whole of its config.yaml but for the plugin. Returns its home.
+ */
+export function layProfile(root: HermesRoot, name: string, config: Record<string, unknown>): string {
+  const home = join(root.home, 'profiles', name);
+  mkdirSync(join(home, 'plugins'), { recursive: true });
+  symlinkSync(join('..', '..', '..', 'plugins', PLUGIN), join(home, 'plugins', PLUGIN));
+  writeCaches(home, root.install.version);
+  const text = stringify({ security: { tirith_enabled: false }, ...config, plugins: { enabled: [PLUGIN] } });
+  writeFileSync(join(home, 'config.yaml'), text, { mode: 0o600 });
+  return home;
+}
+
 /** Removes the root with everything in it. */
 export function cleanup(root: HermesRoot): void {
   // A detached worker may still be writing its last line.

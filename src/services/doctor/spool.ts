@@ -18,7 +18,7 @@ export function spoolFindings(ctx: Context): Finding[] {
     findings.push(
       warn(
         `${quarantined} lines of the event spool could not be read and were set aside, the last because: ${last?.reason ?? 'unknown'}.`,
-        `They are kept in ${ctx.paths.quarantineDir} and in the controller DB; sessions may be missing from a count.`,
+        'They are kept in the controller DB, table spool_quarantine; sessions may be missing from a count.',
       ),
     );
   }
