@@ -12,11 +12,12 @@ import {
   renameSync,
   rmSync,
   writeSync,
+  type Stats,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { KarpathyError, whyNotWritten } from '../errors.js';
 import { anchorDirectory, type AnchoredDirectory } from './anchoredDirectory.js';
-import { hashAt } from './target.js';
+import { holdFile, type HeldFile } from './heldFile.js';
 
 const MARK = '.karpathy-';
 
@@ -30,7 +31,7 @@ export interface Replacement {
   readonly mode: number;
   /**
    * For the target: `path` is its real path inside the profile, and the file must hold what hashes to this (or be
-   * `absent`) up to the moment of the rename.
+   * `absent`) up to the moment of the rename. What an editor saves in place in that instant, or by then has open, stands.
    */
   readonly expecting?: string;
 }
@@ -56,39 +57,82 @@ export function replaceFile(path: string, bytes: Uint8Array, options: Replacemen
   }
 }
 
-function replaceIn(
+interface Job {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly options: Replacement;
+}
+
+function replaceIn(directory: AnchoredDirectory, job: Job): void {
+  const { path, bytes } = job;
+  const file = directory.at(basename(path));
+  const { held, placed } = swapIn(directory, job);
+  try {
+    try {
+      syncDirectory(directory.at('.'));
+    } catch (error) {
+      throw ioError(path, error);
+    }
+    directory.assertInPlace();
+    const late = held?.lateEdit() ?? null;
+    const found = readOrNull(file);
+    if (late !== null) {
+      // Saved in place in the same instant, into the file that had just lost its name: theirs stands.
+      if (found?.equals(bytes) === true)
+        replaceIn(directory, { path, bytes: late.bytes, options: { mode: late.mode } });
+      throw changedByOthers(path, 'their text stands');
+    }
+    if (found?.equals(bytes) === true) return;
+    const now = lstatSync(file, { throwIfNoEntry: false });
+    if (now?.ino !== placed.ino || now.mtimeMs !== placed.mtimeMs) throw changedByOthers(path, 'their text stands');
+    throw new KarpathyError('io', `${path} does not read back as it was written.`, {
+      hint: 'The disk or the file system is at fault; the prior bytes are in the snapshots directory.',
+    });
+  } finally {
+    held?.close();
+  }
+}
+
+/** Writes the bytes beside the file and renames them into its place, looking at the last moment at what is there. */
+function swapIn(
   directory: AnchoredDirectory,
-  { path, bytes, options }: { path: string; bytes: Uint8Array; options: Replacement },
-): void {
+  { path, bytes, options }: Job,
+): { readonly held: HeldFile | null; readonly placed: Stats } {
   const file = directory.at(basename(path));
   const name = temporaryName(basename(path));
   const temporary = directory.at(name);
   const like = options.expecting === undefined ? null : basename(path);
+  let held: HeldFile | null = null;
   try {
     writeDurably(temporary, bytes, {
       mode: options.mode,
       like: file,
       keepAttributes: () => (like === null ? undefined : copyAttributes(directory.at('.'), { from: like, to: name })),
     });
+    const placed = lstatSync(temporary);
     directory.assertInPlace();
-    if (options.expecting !== undefined && hashAt(file) !== options.expecting) {
-      throw new KarpathyError('conflict', `${path} was changed by somebody else just now; nothing was written.`);
+    if (options.expecting !== undefined) {
+      held = holdFile(file);
+      if (held.sha256 !== options.expecting || !held.isInPlace()) throw changedByOthers(path, 'nothing was written');
     }
     renameSync(temporary, file);
+    return { held, placed };
   } catch (error) {
+    held?.close();
     rmSync(temporary, { force: true });
     throw ioError(path, error);
   }
+}
+
+function changedByOthers(path: string, soThat: string): KarpathyError {
+  return new KarpathyError('conflict', `${path} was changed by somebody else just now; ${soThat}.`);
+}
+
+function readOrNull(path: string): Buffer | null {
   try {
-    syncDirectory(directory.at('.'));
-  } catch (error) {
-    throw ioError(path, error);
-  }
-  directory.assertInPlace();
-  if (!readFileSync(file).equals(bytes)) {
-    throw new KarpathyError('io', `${path} does not read back as it was written.`, {
-      hint: 'The disk or the file system is at fault; the prior bytes are in the snapshots directory.',
-    });
+    return readFileSync(path);
+  } catch {
+    return null;
   }
 }
 

@@ -1,13 +1,16 @@
 import {
   existsSync,
+  ftruncateSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import type * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -19,16 +22,17 @@ import { getExperiment } from '#src/store/experiments.js';
 import { DEFAULT_SOUL, temporaryDirectory, testContext, type TestContext } from '../../support/context.js';
 import { approved, live, NEW_SENTENCE } from '../../support/experiments.js';
 
-/** Acts in the middle of a write: right after the temporary file was opened, or before the rename. */
-const fault = vi.hoisted((): { act: { at: 'open' | 'rename'; do: () => void } | null } => ({ act: null }));
+type Moment = 'open' | 'rename' | 'last moment' | 'renamed';
+/**
+ * Acts in the middle of a write: right after the temporary file was opened, before the file is looked at once more,
+ * between that look and the rename, or after the rename.
+ */
+const fault = vi.hoisted((): { acts: { at: Moment; do: () => void }[] } => ({ acts: [] }));
 vi.mock('node:fs', async (original) => {
   const real = await original<typeof fs>();
   let temporary = -1;
-  const strike = (at: 'open' | 'rename') => {
-    if (fault.act?.at !== at) return;
-    const { do: act } = fault.act;
-    fault.act = null;
-    act();
+  const strike = (at: Moment) => {
+    if (fault.acts[0]?.at === at) fault.acts.shift()?.do();
   };
   return {
     ...real,
@@ -45,6 +49,12 @@ vi.mock('node:fs', async (original) => {
       real.fsyncSync(fd);
       if (fd === temporary) strike('rename');
     },
+    renameSync: (from: string, to: string) => {
+      const ours = from.includes('.SOUL.md.karpathy-');
+      if (ours) strike('last moment');
+      real.renameSync(from, to);
+      if (ours) strike('renamed');
+    },
   };
 });
 
@@ -57,7 +67,7 @@ let outside: string;
 
 /** The target is text/SOUL.md, reached by SOUL.md as a link: directory and link can both be swapped. */
 beforeEach(() => {
-  fault.act = null;
+  fault.acts = [];
   fixture = testContext();
   text = join(fixture.home, 'text');
   outside = temporaryDirectory();
@@ -104,9 +114,9 @@ const leftovers = () =>
 describe('swapped in the middle of a write', () => {
   it.each(cases)('%s (%s): nothing is written, neither there nor here', async (_, at, act) => {
     const id = await approved(fixture);
-    fault.act = { at, do: act };
+    fault.acts = [{ at, do: act }];
     await expect(applyExperiment(fixture.ctx, id)).rejects.toMatchObject({ code: 'conflict', exitCode: 3 });
-    expect(fault.act).toBeNull();
+    expect(fault.acts).toEqual([]);
     for (const place of [outside, join(outside, 'moved'), text, `${text}.old`]) {
       const file = join(place, 'SOUL.md');
       if (!existsSync(file) || readdirSync(place).length === 0) continue;
@@ -123,7 +133,7 @@ describe('swapped in the middle of a write', () => {
   it.each(['revert', 'restore'] as const)('a %s over a link out of the profile writes nothing there', async (kind) => {
     const id = await live(fixture);
     if (kind === 'restore') writeFileSync(join(text, 'SOUL.md'), THEIRS);
-    fault.act = { at: 'rename', do: swaps['its directory becomes a link out of the profile'] };
+    fault.acts = [{ at: 'rename', do: swaps['its directory becomes a link out of the profile'] }];
     const work =
       kind === 'revert'
         ? revertExperiment(fixture.ctx, id, { reason: 'x' })
@@ -142,5 +152,35 @@ describe('swapped in the middle of a write', () => {
       message: /2 hard links/,
     });
     expect(readFileSync(join(outside, 'other'), 'utf8')).toBe(DEFAULT_SOUL);
+  });
+});
+
+describe('a person who saves in the instant of the rename', () => {
+  let fd = -1;
+  const file = () => join(text, 'SOUL.md');
+  const saves: Readonly<Record<string, () => typeof fault.acts>> = {
+    'in place': () => [{ at: 'last moment', do: () => writeFileSync(file(), THEIRS) }],
+    'in place, the file emptied before and written after it': () => [
+      { at: 'last moment', do: () => void (fd = openSync(file(), 'w')) },
+      { at: 'renamed', do: () => writeSync(fd, THEIRS) },
+    ],
+    'in place, with the file open since before': () => [
+      { at: 'open', do: () => void (fd = openSync(file(), 'r+')) },
+      { at: 'renamed', do: () => void (ftruncateSync(fd), writeSync(fd, THEIRS)) },
+    ],
+    'right after it': () => [{ at: 'renamed', do: () => writeFileSync(file(), THEIRS) }],
+    'right after it, by a rename of their own': () => [
+      { at: 'renamed', do: swaps['a person saves the file by a rename'] },
+    ],
+  };
+
+  it.each(Object.entries(saves))('%s: their text stands, and it is a conflict', async (_, acts) => {
+    const id = await approved(fixture);
+    fault.acts = acts();
+    await expect(applyExperiment(fixture.ctx, id)).rejects.toMatchObject({ code: 'conflict' });
+    expect(fault.acts).toEqual([]);
+    expect(readFileSync(file(), 'utf8')).toBe(THEIRS);
+    expect(readdirSync(text)).toEqual(['SOUL.md']);
+    expect(getExperiment(fixture.db, id)).toMatchObject({ state: 'approved', manualConflictDetected: true });
   });
 });
