@@ -106,6 +106,13 @@ function contextOf(
     (container ??= import('./evaluation/container/container.js').then(({ findContainer }) =>
       findContainer({ env, signal: options.signal }),
     ));
+  let usable: Promise<Container> | null = null;
+  const containerForModel = async (): Promise<Container> => {
+    if (hermes === null) return whichContainer();
+    const { withReachableModel } = await import('./evaluation/container/reachableModel.js');
+    const { signal } = options;
+    return withReachableModel(await whichContainer(), { hermes, pluginDir, profileHome: profile.home, env, signal });
+  };
   return {
     db,
     clock,
@@ -136,7 +143,7 @@ function contextOf(
       const { createWarmRunner } = await import('./evaluation/warmRunner.js');
       return createWarmRunner({ ...trials, log });
     },
-    findContainer: whichContainer,
+    findContainer: () => (usable ??= containerForModel()),
     scrub,
     checkPrompt: (text) => createPromptCheck({ hermes: needHermes(), pluginDir, env, home: profile.home })(text),
     signal: options.signal,

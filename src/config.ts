@@ -69,7 +69,8 @@ const perProfile = {
     .strictObject({
       sessions: z.int().min(1).max(1000).optional(),
       days: z.number().gt(0).max(90).optional(),
-      epochs: z.int().min(1).max(20).optional(),
+      /** Pairs of each holdout scenario in a fresh run; `auto`: by the number of groups. */
+      epochs: z.union([z.literal('auto'), z.int().min(1).max(20)], { error: 'must be auto, or 1 to 20' }).optional(),
     })
     .optional(),
   privacy: z
@@ -134,7 +135,7 @@ export interface ResolvedConfig {
     readonly wanted_effect: number;
     readonly min_power: number;
   };
-  readonly live: { readonly sessions: number; readonly days: number; readonly epochs: number };
+  readonly live: { readonly sessions: number; readonly days: number; readonly epochs: number | 'auto' };
   readonly background: { readonly evaluate: boolean; readonly hours: string | null };
   readonly slash: { readonly allow_changes_from: readonly string[] };
   readonly approvals: { readonly allow_noninteractive: boolean };
@@ -153,7 +154,7 @@ export const DEFAULT_CONFIG: ResolvedConfig = {
   },
   budget: { usd: null, tokens: null },
   gate: { alpha: 0.05, epochs: 6, wanted_effect: 20, min_power: 0.5 },
-  live: { sessions: 10, days: 14, epochs: 2 },
+  live: { sessions: 10, days: 14, epochs: 'auto' },
   background: { evaluate: false, hours: null },
   slash: { allow_changes_from: [] },
   approvals: { allow_noninteractive: false },

@@ -4,6 +4,8 @@ import { openContext, type AppOptions } from './app.js';
 import { defaultHermesHome, hermesRootOf, profileNameOf } from './hermes/paths.js';
 import { applyExperiment } from './services/apply.js';
 import { approve, type ApproveOptions } from './services/approve.js';
+import { planCalibration, startCalibration, type CalibrationOptions } from './services/calibration.js';
+import { calibrationOf, type CalibrationView } from './services/calibrationView.js';
 import type { Context } from './services/context.js';
 import { finish, type FinishOptions } from './services/finish.js';
 import { historyOf, type TransitionItem } from './services/historyView.js';
@@ -50,6 +52,11 @@ export interface Ratchet {
   propose(source: ProposalSource): Promise<StartedProposal>;
   /** Runs the paired comparison to its verdict; an interrupted one goes on. */
   evaluate(experimentId: number): Promise<ShowView>;
+  /**
+   * Runs the present text against itself and against paraphrases, which spends money and no error budget; an
+   * interrupted one goes on. Whoever calls it has agreed to what that takes.
+   */
+  calibrate(options?: Partial<CalibrationOptions>): Promise<CalibrationView>;
   approve(experimentId: number, options?: ApproveOptions): Promise<ShowView>;
   reject(experimentId: number, reason: string): Promise<ShowView>;
   apply(experimentId: number): Promise<ShowView>;
@@ -164,6 +171,11 @@ function deciders(ctx: () => Context) {
       return started;
     },
     evaluate: (id: number) => longWork(id, 'evaluate'),
+    async calibrate(options: Partial<CalibrationOptions> = {}) {
+      const jobId = await startCalibration(ctx(), await planCalibration(ctx(), options));
+      await runJobNow(ctx(), jobId);
+      return calibrationOf(ctx(), jobId);
+    },
     approve: (id: number, options: ApproveOptions = {}) => then(id, approve(ctx(), id, options)),
     reject: (id: number, reason: string) => then(id, reject(ctx(), id, { reason })),
     apply: (id: number) => then(id, applyExperiment(ctx(), id)),

@@ -32,6 +32,7 @@ export const ERROR_CODES = [
   // failed: exit code 1
   'model_failed',
   'model_limit',
+  'outage',
   'host_failed',
   'db_corrupt',
   'db_busy',
@@ -72,6 +73,7 @@ const EXIT_CODES = {
   stale_build: 3,
   model_failed: 1,
   model_limit: 1,
+  outage: 1,
   host_failed: 1,
   db_corrupt: 1,
   db_busy: 1,

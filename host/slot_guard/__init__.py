@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+from urllib.parse import urlsplit
 
 from .budget import Budget
 from .policy import Decision, decide
@@ -115,10 +116,12 @@ class Guard:
         except Exception as error:
             raise _Downstream(error) from error
 
-    def _model(self, request, next_call, model="", provider="", **_):
+    def _model(self, request, next_call, model="", provider="", base_url="", **_):
         if self.budget.spent():
             self.end(BUDGET_SPENT, f"{self.budget.used()} tokens used of {self.budget.limit}")
-        self.record.write({"event": "model_start", "model": model, "provider": provider})
+        self.record.write(
+            {"event": "model_start", "model": model, "provider": provider, "endpoint": origin_of(base_url)}
+        )
         began = time.monotonic()
         try:
             response = self._run(next_call, request)
@@ -145,6 +148,16 @@ class Guard:
             }
         )
         return response
+
+
+def origin_of(base_url):
+    """Scheme, name and port: what else an address holds may be a key."""
+    try:
+        url = urlsplit(str(base_url or ""))
+        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+        return f"{url.scheme}://{host}{'' if url.port is None else f':{url.port}'}" if host else ""
+    except ValueError:
+        return ""
 
 
 def response_id(response):

@@ -11,7 +11,7 @@ const eventSchema = z.discriminatedUnion('event', [
     args: z.unknown(),
     handling: z.enum(['real', 'simulated', 'blocked']),
   }),
-  z.object({ event: z.literal('model_start') }),
+  z.object({ event: z.literal('model_start'), endpoint: z.string().default('') }),
   z.object({
     event: z.literal('model_end'),
     model: z.string(),
@@ -27,6 +27,13 @@ const eventSchema = z.discriminatedUnion('event', [
 export type Handling = 'real' | 'simulated' | 'blocked';
 type GuardEvent = z.infer<typeof eventSchema>;
 
+export interface Unanswered {
+  /** Scheme, name and port of where it went. */
+  readonly endpoint: string;
+  /** The provider refused it or broke, and the host was about to try again; else it was still waited for. */
+  readonly failed: boolean;
+}
+
 export interface GuardRecord {
   readonly ready: boolean;
   /** How often a host was started with it. */
@@ -36,6 +43,8 @@ export interface GuardRecord {
   readonly questions: number;
   readonly modelCallsStarted: number;
   readonly modelCallsEnded: number;
+  /** The last call of the model while it has no answer; null when it has one. */
+  readonly unanswered: Unanswered | null;
   /** Model name as the provider's last answer states it. */
   readonly model: string | null;
   readonly totalTokens: number;
@@ -47,6 +56,14 @@ export interface GuardRecord {
   readonly providerCostUsd: number | null;
   readonly errors: readonly { readonly status: number | null; readonly message: string }[];
   readonly ended: { readonly code: number; readonly reason: string } | null;
+}
+
+function unanswered(events: readonly GuardEvent[]): Unanswered | null {
+  const calls = events.filter(({ event }) => event.startsWith('model_'));
+  const last = calls.at(-1);
+  const started = calls.findLast((event) => event.event === 'model_start');
+  if (last === undefined || last.event === 'model_end' || started === undefined) return null;
+  return { endpoint: started.endpoint, failed: last.event === 'model_error' };
 }
 
 /** A last line that a killed process left torn is skipped. */
@@ -64,6 +81,7 @@ export function readGuardRecord(path: string): GuardRecord {
     questions: tools.filter((tool) => tool.name === 'clarify').length,
     modelCallsStarted: of('model_start').length,
     modelCallsEnded: ends.length,
+    unanswered: unanswered(events),
     model: ends.at(-1)?.model || null,
     totalTokens: ends.reduce((sum, end) => sum + (end.input_tokens ?? 0) + (end.output_tokens ?? 0), 0),
     responseIds: ends.map((end) => end.response_id).filter((id) => id !== ''),

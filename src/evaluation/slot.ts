@@ -1,19 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import type { ScenarioSpec, ToolPolicy } from '../schemas.js';
 import type { HostFacts } from './hostFacts.js';
-import type { SlotConfig } from './slotConfig.js';
+import { findCredentials, layCredentials } from './slotCredentials.js';
 import { CACHES, copyTemplate, restoreTemplate, type Laid, type SlotTemplate } from './slotTemplate.js';
 
 /** Where one trial lives. The home's parent is called `profiles`, or the host would look for a sticky profile. */
@@ -50,17 +40,6 @@ export interface SlotTrial {
   readonly realToolsets: readonly string[];
   readonly tokenLimit: number | null;
 }
-
-/** With a placeholder the tools appear as they do in the live agent; their calls are answered, never made. */
-const SIMULATED_TOOL_KEYS = [
-  'BRAVE_SEARCH_API_KEY',
-  'EXA_API_KEY',
-  'FAL_KEY',
-  'FIRECRAWL_API_KEY',
-  'PARALLEL_API_KEY',
-  'SEARXNG_URL',
-  'TAVILY_API_KEY',
-] as const;
 
 /** Two profiles may be evaluated at the same time; a number alone would make them share a home. */
 export function slotKey(profileHome: string): string {
@@ -113,7 +92,7 @@ export function laySlot(
   for (const dir of [paths.work, paths.userHome, paths.temp, paths.shared])
     mkdirSync(dir, { recursive: true, mode: 0o700 });
   const options = { home: paths.home, simulateTools: trial.policy !== 'real' };
-  const keys = layCredentials(source, template.config, options);
+  const keys = layCredentials(findCredentials(source, template.config), options);
   layMarkers(source, paths.home);
   layWork(paths, trial);
   return { paths, keys, laid: home };
@@ -168,47 +147,6 @@ function layWork(paths: SlotPaths, trial: SlotTrial): void {
       real_toolsets: trial.realToolsets,
     }),
   );
-}
-
-/** Only the model's key, from the profile's .env or the parent's environment. OAuth stores are linked: a copied
- * refresh token that rotates would log the live agent out. */
-function layCredentials(
-  source: SlotSource,
-  slotted: SlotConfig,
-  options: { home: string; simulateTools: boolean },
-): Record<string, string> {
-  const envPath = join(source.profileHome, '.env');
-  const lines = existsSync(envPath) ? readFileSync(envPath, 'utf8').split(/\r?\n/) : [];
-  const nameOf = (line: string): string | undefined => /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/.exec(line)?.[1];
-  const wanted = new Set([...slotted.keyNames, ...source.facts.keyEnv]);
-  const kept = lines.filter((line) => wanted.has(nameOf(line) ?? ''));
-  const present = new Set(lines.map(nameOf));
-  if (options.simulateTools) {
-    for (const name of SIMULATED_TOOL_KEYS) if (present.has(name)) kept.push(`${name}=simulated`);
-  }
-  writePrivate(join(options.home, '.env'), kept.length === 0 ? '' : `${kept.join('\n')}\n`);
-  const written = new Set(kept.map(nameOf));
-  const keys: Record<string, string> = {};
-  for (const name of wanted) {
-    const value = source.env[name];
-    if (!written.has(name) && value !== undefined) keys[name] = value;
-  }
-  const byKey = [...written, ...Object.keys(keys)].some((name) => name?.endsWith('_KEY') && wanted.has(name));
-  const oauth = source.facts.authType?.startsWith('oauth') ?? false;
-  if (oauth || (!byKey && !slotted.provider.startsWith('custom'))) linkAuth(source, options.home);
-  return keys;
-}
-
-function linkAuth(source: SlotSource, home: string): void {
-  // A named profile without an auth.json of its own reads the root's.
-  const parent = dirname(source.profileHome);
-  const root = parent.endsWith('/profiles') ? dirname(parent) : source.profileHome;
-  const owner = [source.profileHome, root].find((dir) => existsSync(join(dir, 'auth.json')));
-  if (owner === undefined) return;
-  symlinkSync(join(owner, 'auth.json'), join(home, 'auth.json'));
-  const lock = join(owner, 'auth.lock');
-  if (!existsSync(lock)) writeFileSync(lock, '', { mode: 0o600 });
-  symlinkSync(lock, join(home, 'auth.lock'));
 }
 
 /** What the host goes by when it decides whether to ask somebody: the age of its caches, and when it last asked. */

@@ -11,6 +11,7 @@ const record: GuardRecord = {
   questions: 0,
   modelCallsStarted: 1,
   modelCallsEnded: 1,
+  unanswered: null,
   responseIds: [],
   modelMs: 900,
   model: 'm',
@@ -39,6 +40,7 @@ function judged(part: {
   record?: Partial<GuardRecord>;
   stored?: Partial<StoredTrial> | null;
   turnsDone?: boolean;
+  providerGone?: boolean;
 }) {
   return judgeEnd({
     end: { ...end, ...part.end },
@@ -46,6 +48,7 @@ function judged(part: {
     stored: part.stored === null ? null : { ...stored, ...part.stored },
     armText: TEXT,
     turnsDone: part.turnsDone ?? true,
+    providerGone: part.providerGone ?? false,
   });
 }
 
@@ -59,6 +62,11 @@ describe('how a trial ended', () => {
     [
       'the deadline, although the guard was torn down with the process',
       { end: { exitCode: GUARD_FAILED, timedOut: true } },
+      'time',
+    ],
+    [
+      'the deadline during a call that takes long, whatever failed before it',
+      { end: { timedOut: true }, record: { errors: [error('HTTP 500')], unanswered: { endpoint: '', failed: false } } },
       'time',
     ],
     ['the turn limit', { end: { agentLog: 'Turn ended: reason=max_iterations_reached(2/2) model=m' } }, 'turns'],
@@ -78,6 +86,11 @@ describe('how a trial ended', () => {
     ['another text than the one under test', { stored: { systemPrompt: 'You are verbose.' } }],
     ['a host that never started', { end: { exitCode: null, timedOut: true }, record: { ready: false }, stored: null }],
     ['a model that never answered', { end: { timedOut: true }, record: { modelCallsEnded: 0 } }],
+    [
+      'a provider that refused every attempt until the deadline',
+      { end: { timedOut: true }, record: { errors: [error('HTTP 500')], unanswered: { endpoint: '', failed: true } } },
+    ],
+    ['a provider that went away while the agent waited', { end: { timedOut: true }, providerGone: true }],
     ['no answer although it ended well', { stored: { answered: false } }],
     ['a turn that is missing', { turnsDone: false }],
   ] as const)('%s is a fault outside the agent', (_name, part) => {

@@ -28,6 +28,8 @@ interface Seen {
   /** The arm's text as the host reads it. */
   readonly armText: string;
   readonly turnsDone: boolean;
+  /** Whom the agent waited for at the deadline could not be reached by this process either. */
+  readonly providerGone?: boolean;
 }
 
 /**
@@ -45,6 +47,9 @@ export function judgeEnd(seen: Seen): Judgement {
   if (prompt !== null) return infra(prompt);
   if (end.exitCode === BUDGET_SPENT) return { kind: 'completed', limitReached: 'tokens' };
   if (end.timedOut) {
+    // An agent that only waits does nothing, and no text can take a provider off the network.
+    if (seen.providerGone === true) return infra('the provider could not be reached when the time was up');
+    if (record.unanswered?.failed === true) return providerError(record);
     if (record.modelCallsEnded > 0) return { kind: 'completed', limitReached: 'time' };
     return infra(
       record.modelCallsStarted > 0 ? 'the model gave no answer before the deadline' : 'the host did not start in time',
@@ -53,12 +58,15 @@ export function judgeEnd(seen: Seen): Judgement {
   if (end.exitCode === LIMIT_REACHED) return limitOfContainer(record);
   if (end.exitCode === GUARD_FAILED) return infra(`the slot guard failed: ${record.ended?.reason ?? 'unknown'}`);
   if (end.exitCode !== 0 || stored?.answered !== true || !seen.turnsDone) {
-    const error = record.errors.at(-1);
-    if (error !== undefined) return infra(`provider error: ${error.message.slice(0, 300)}`);
+    if (record.errors.length > 0) return providerError(record);
     return infra(`Hermes ended with code ${end.exitCode ?? 'none'}: ${tail(end.stderrTail)}`);
   }
   const outOfTurns = /Turn ended: reason=(max_iterations_reached|budget_exhausted)/.test(end.agentLog);
   return { kind: 'completed', limitReached: outOfTurns ? 'turns' : null };
+}
+
+function providerError({ errors }: GuardRecord): Judgement {
+  return infra(`provider error: ${errors.at(-1)?.message.slice(0, 300) ?? 'unknown'}`);
 }
 
 /** What the agent used up is its own doing; before it had said anything it was the host. */

@@ -8,12 +8,14 @@ import { readGuardRecord, type GuardRecord } from './guardRecord.js';
 import { textOf, type HermesProcess, type LaidSlot } from './hermesProcess.js';
 import type { ContainerSettings } from './container/containedProcess.js';
 import { askHostFacts, type HostFacts } from './hostFacts.js';
+import { canBeReached } from './reachProvider.js';
 import { laySlot, slotPaths, wipeSlots, type SlotPaths, type SlotSource, type SlotTrial } from './slot.js';
 import { readSlotConfig } from './slotConfig.js';
 import { holdSlots, type SlotHold } from './slotHold.js';
 import { frozenDir, slotTemplate, type Laid, type SlotTemplate } from './slotTemplate.js';
 import { watchSleep, type Clocks } from './sleepWatch.js';
 import { readStateDb, type StoredTrial } from './stateDb.js';
+import { trialEnv } from './trialEnv.js';
 import { costOf, evidence, tokensOf, type Prices } from './trialEvidence.js';
 import { asHostReads, judgeEnd, type ProcessEnd } from './trialOutcome.js';
 
@@ -39,10 +41,6 @@ export interface TrialRunnerOptions {
   readonly containers?: ContainerSettings;
 }
 
-/** Passed on to a trial; HOME, the slot's variables and the model's key are added. */
-const ENV_ALLOWED = ['PATH', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TERM', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
-const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'];
-
 /** What is made ready once, before the first trial. */
 interface Prepared {
   readonly source: SlotSource;
@@ -58,7 +56,7 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
   const prepare = async (signal: AbortSignal): Promise<Prepared> => {
     const { provider } = readSlotConfig(options.profileHome);
     const ask = { hermes: options.hermes, pluginDir: options.pluginDir, signal };
-    const facts = await askHostFacts(provider, { ...ask, env: baseEnv(options, options.profileHome) });
+    const facts = await askHostFacts(provider, { ...ask, env: trialEnv(options.env, options.profileHome) });
     const source = slotSource(options, facts);
     const hold = orNotLaid(options.slotsDir, () => holdSlots(source));
     wipeSlots(source); // what a worker that was killed has left
@@ -77,7 +75,7 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
       laySlot({ source, template }, spec.slot, { trial, laid: laidSlots.get(spec.slot) }),
     );
     laidSlots.set(spec.slot, laid);
-    const env = { ...baseEnv(options, paths.home), ...keys, HOME: paths.userHome, TMPDIR: paths.temp };
+    const env = { ...trialEnv(options.env, paths.home), ...keys, HOME: paths.userHome, TMPDIR: paths.temp };
     const { slot, policy } = spec;
     return { slot, paths, env, yolo: policy !== 'simulated', contained: policy === 'contained' };
   };
@@ -164,6 +162,7 @@ async function runTrial(options: TrialRunnerOptions, work: Work): Promise<TrialR
   const { end, turnsDone } = await speakTurns(options, { ...work, awake: awake.signal }).finally(() => watch.stop());
   const durationMs = Date.now() - work.began;
   const { record, stored } = whatItLeft(options.scrub, paths);
+  const waitedFor = end.timedOut ? record.unanswered : null;
   const judgement = judgeEnd({
     // Before anything is cut to a length, which could cut through a key.
     end: {
@@ -175,6 +174,7 @@ async function runTrial(options: TrialRunnerOptions, work: Work): Promise<TrialR
     stored,
     armText: spec.targetRelpath === 'SOUL.md' ? asHostReads(spec.targetContent) : '',
     turnsDone,
+    providerGone: waitedFor !== null && !(await canBeReached(waitedFor.endpoint, options.env)),
   });
   const cost = costOf({ record, stored }, options.prices);
   const totalTokens = tokensOf(record, stored);
@@ -227,13 +227,4 @@ function chatArguments(
     ...(session === null ? [] : ['--resume', session]),
     ...(spec.policy === 'simulated' ? [] : ['--yolo']),
   ];
-}
-
-function baseEnv(options: TrialRunnerOptions, home: string): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const name of [...ENV_ALLOWED, ...PROXIES, ...PROXIES.map((name) => name.toLowerCase())]) {
-    const value = options.env[name];
-    if (value !== undefined) env[name] = value;
-  }
-  return { ...env, HERMES_HOME: home, KARPATHY_TRIAL: '1', PYTHONDONTWRITEBYTECODE: '1', NO_COLOR: '1' };
 }

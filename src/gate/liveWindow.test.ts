@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { decideLiveWindow } from './liveWindow.js';
+import { decideLiveWindow, windowEpochs } from './liveWindow.js';
+import { randomFrom } from './random.js';
+import { liveWindow } from './simulatedEdit.js';
+import { drawScenarios, shifted } from './simulatedSuite.js';
 import type { Pair } from './types.js';
 
 function pairs(outcomes: string): Pair[] {
@@ -15,6 +18,32 @@ function pairs(outcomes: string): Pair[] {
 
 const judge = (outcomes: string, extension: 0 | 1 = 0) =>
   decideLiveWindow({ pairs: pairs(outcomes), plannedPairs: outcomes.length, extension, above: 0 });
+
+describe('the size of a fresh run', () => {
+  it.each([
+    [0, 5],
+    [7, 5],
+    [20, 5],
+    [21, 5],
+    [25, 4],
+    [34, 3],
+    [49, 3],
+    [50, 2],
+    [60, 2],
+    [400, 2],
+  ])('of %i groups is %i epochs', (groups, epochs) => expect(windowEpochs(groups)).toBe(epochs));
+
+  it('takes a true +10 back less often on 20 groups than two epochs would', () => {
+    const reverted = (epochs: number) =>
+      Array.from({ length: 400 }, (_, draw) => {
+        const random = randomFrom(`window/${draw}`);
+        const incumbent = drawScenarios(20, random);
+        const suite = { incumbent, candidate: shifted(incumbent, 0.1) };
+        return liveWindow(suite, { epochs, random }).verdict === 'revert';
+      }).filter(Boolean).length;
+    expect(reverted(windowEpochs(20))).toBeLessThan(reverted(2) / 2);
+  });
+});
 
 describe('the rule of the live window', () => {
   it('verifies what fresh trials do not contradict', () => {

@@ -7,6 +7,18 @@ import type { Pair, Tally, WindowVerdict } from './types.js';
 /** Harm at this one-sided p takes the edit back at once. */
 export const HARM_ALPHA = 0.02;
 
+/** Pairs of a fresh run: as many tell a gain from a loss about equally well, whatever the number of groups. */
+const FRESH_PAIRS = 100;
+const [FEWEST_EPOCHS, MOST_EPOCHS] = [2, 5];
+
+/**
+ * How often each scenario is run under either text for a fresh comparison of so many groups: 100 pairs in all, but at
+ * least two and at most five of a group (60 × 2, 20 × 5). What groups differ among themselves, more epochs don't mend.
+ */
+export function windowEpochs(groups: number): number {
+  return Math.min(MOST_EPOCHS, Math.max(FEWEST_EPOCHS, Math.ceil(FRESH_PAIRS / groups)));
+}
+
 export interface WindowRule {
   /** 0 for the first run, 1 when the pairs include the one extension. */
   readonly extension: 0 | 1;

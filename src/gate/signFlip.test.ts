@@ -38,7 +38,7 @@ function* multisets(values: readonly number[], most: number, chosen: number[] = 
 
 describe('the exact sign-flip p', () => {
   it("equals Fisher's count for Darwin's Zea mays: 863 of 32,768 arrangements", () => {
-    // R. A. Fisher, The Design of Experiments, 1935, §21; C. Darwin's pairs of crossed and self-fertilised plants.
+    // R. A. Fisher, The Design of Experiments, 1935, chapter III; C. Darwin's pairs of crossed and self-fertilised plants.
     const eighthsOfAnInch = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48];
     expect(signFlipP(eighthsOfAnInch) * 32768).toBeCloseTo(863, 8);
   });

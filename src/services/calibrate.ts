@@ -2,6 +2,7 @@ import type { EvalPlan } from '../evaluation/plan.js';
 import { restorePlan } from '../evaluation/plan.js';
 import { calibrationOfJob, recordPlacebos, recordReport, type CalibrationRow } from '../store/calibrations.js';
 import { endEvalRun, getEvalRun, listEvalRuns, type EvalRunRow } from '../store/evalRuns.js';
+import type { ScenarioSnapshot } from '../schemas.js';
 import { recordConsultation } from '../store/holdoutConsultations.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
 import { calibrationReport } from './calibrationReport.js';
@@ -15,6 +16,7 @@ import { placebosSchema, writePlacebos, type Placebo, type Placebos } from './pl
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
 import { proposerOf } from './proposerIdentity.js';
 import { requireProfile } from './requireProfile.js';
+import { requireRunnable } from './runnable.js';
 
 interface Work {
   readonly row: CalibrationRow;
@@ -35,6 +37,8 @@ export async function runCalibration(ctx: Context, { job, fence }: Pick<LeasedJo
   if (row === null) throw new Error(`job ${job.id} has no calibration`);
   if (row.report !== null) return;
   const work: Work = { row, options: optionsOf(row), base: baseOf(ctx, row), fence };
+  // Before the proposer is asked: what can't be run here is not begun.
+  await requireRunnable(ctx, scenariosOf(ctx, work, null));
   const placebos = await placebosOf(ctx, work);
   const itself = await measure(ctx, work, null);
   const compared: { placebo: Placebo; run: EvalRunRow }[] = [];
@@ -62,8 +66,7 @@ async function placebosOf(ctx: Context, work: Work): Promise<Placebos> {
 /** Runs one comparison to its end; null is the incumbent against itself. What is finished is not run again. */
 async function measure(ctx: Context, work: Work, placebo: Placebo | null): Promise<EvalRunRow> {
   const { row, options, base, fence } = work;
-  const suite = snapshotsForPlan(ctx.db, row.profileId);
-  const scenarios = suite.filter(({ split }) => split === 'train' || (placebo === null && options.holdout));
+  const scenarios = scenariosOf(ctx, work, placebo);
   const candidate = placebo === null ? base.bytes : Buffer.from(placebo.content, 'base64');
   const done = await finishedRun(ctx, { row, candidateSha256: placebo?.sha256 ?? row.incumbentSha256 });
   if (done !== null) return done;
@@ -89,6 +92,13 @@ async function measure(ctx: Context, work: Work, placebo: Placebo | null): Promi
     guarded(ctx, work, () => endEvalRun(ctx.db, run.id, { state: 'finished', at: ctx.clock.now() }));
   });
   return getEvalRun(ctx.db, run.id);
+}
+
+/** No placebo ever meets the holdout. */
+function scenariosOf(ctx: Context, { row, options }: Work, placebo: Placebo | null): ScenarioSnapshot[] {
+  return snapshotsForPlan(ctx.db, row.profileId).filter(
+    ({ split }) => split === 'train' || (placebo === null && options.holdout),
+  );
 }
 
 /** Nobody learns about a scenario from it, but it is written down who ran them, and why. */

@@ -13,6 +13,7 @@ import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
 import { costOfScenarios, type EvaluationEstimate } from './estimateEvaluation.js';
 import { requireProfile } from './requireProfile.js';
+import { requireRunnable } from './runnable.js';
 import { trialCost } from './trialCost.js';
 
 /** Two runs of a scenario under each arm are the least that shows whether it is flaky. */
@@ -45,8 +46,8 @@ export interface CalibrationPlan {
 /**
  * Lays a calibration out and writes nothing. Without wishes an open calibration goes on; what is not wished has its
  * default: three epochs, the holdout too, and one paraphrase where there are train scenarios and a proposer.
- * @throws KarpathyError `bad_scenario` without scenarios, `bad_edit` for a placebo that can't be applied, `wrong_state`
- *   when another calibration is open
+ * @throws KarpathyError `bad_scenario` without scenarios or for one that can't be run here, `bad_config` without the judge
+ *   that one asks for, `bad_edit` for a placebo that can't be applied, `wrong_state` when another calibration is open
  */
 export async function planCalibration(ctx: Context, wishes: Partial<CalibrationOptions>): Promise<CalibrationPlan> {
   const profile = requireProfile(ctx);
@@ -65,6 +66,7 @@ export async function planCalibration(ctx: Context, wishes: Partial<CalibrationO
       hint: 'Add some with `karpathy scenario add`.',
     });
   }
+  await requireRunnable(ctx, chosen);
   if (open === null) await assertPlacebos(ctx, { options, suite });
   const train = chosen.filter(({ split }) => split === 'train').length;
   const per = trialCost(ctx);

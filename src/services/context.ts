@@ -54,7 +54,7 @@ export interface Context {
   readonly host: HostServices | null;
   readonly makeModel: (choice: ModelChoice) => LanguageModel;
   readonly makeRunner: (setup: RunnerSetup) => TrialRunner | Promise<TrialRunner>;
-  /** Whether tools can really run in a container here, and if not, why. */
+  /** Whether tools can really run in a container here, with the profile's model; if not, why. */
   readonly findContainer: () => Promise<Container>;
   /** For text of others that does not come through models and trials: those are scrubbed already. */
   readonly scrub: Scrubber;

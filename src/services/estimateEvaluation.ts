@@ -4,6 +4,7 @@ import type { ScenarioSnapshot } from '../schemas.js';
 import { userTurns } from '../schemas.js';
 import { snapshotsForPlan } from '../store/scenarios.js';
 import type { Context } from './context.js';
+import { freshEpochs } from './freshScenarios.js';
 import { groupsOf } from './groups.js';
 import { requireProfile } from './requireProfile.js';
 import { trialCost, type StoredEstimate, type TrialCost } from './trialCost.js';
@@ -33,11 +34,13 @@ export interface EvaluationEstimate extends Cost {
 /** From the suite as it is, and the profile's own trials where there are any. */
 export function estimateEvaluation(ctx: Context, options: EstimateOptions = {}): EvaluationEstimate {
   const suite = snapshotsForPlan(ctx.db, requireProfile(ctx).id);
-  const { gate, live } = ctx.config.config;
-  const screen = screenSteps(groupsOf(suite.filter(({ split }) => split === 'train'))).at(-1)?.epochs ?? 0;
+  const { gate } = ctx.config.config;
+  const groups = (wanted: 'train' | 'holdout') => groupsOf(suite.filter(({ split }) => split === wanted));
+  const screen = screenSteps(groups('train')).at(-1)?.epochs ?? 0;
+  const fresh = freshEpochs(ctx, groups('holdout'));
   const times = {
     train: (has(options, 'train_baseline') ? 1 : 0) + (has(options, 'screen') ? 2 * screen : 0),
-    holdout: 2 * ((has(options, 'selection') ? gate.epochs : 0) + (has(options, 'live_window') ? live.epochs : 0)),
+    holdout: 2 * ((has(options, 'selection') ? gate.epochs : 0) + (has(options, 'live_window') ? fresh : 0)),
   };
   const per = trialCost(ctx);
   return { ...costOfScenarios(per, suite, ({ split }) => times[split]), basis: per.said };

@@ -1,7 +1,6 @@
 import type { Arm } from '../domain/experiment.js';
-import { described } from './scenarioNames.js';
 import { describeModel } from '../domain/models.js';
-import { isKarpathyError, KarpathyError } from '../errors.js';
+import { isKarpathyError } from '../errors.js';
 import { createJudge, provokeJudge, refuseSameModel, type Judge, type ProposerIdentity } from '../evaluation/judge.js';
 import { markOutages, refuseOutage } from '../evaluation/outage.js';
 import { completePairs, countInfra } from '../evaluation/pairs.js';
@@ -18,6 +17,7 @@ import { evalProgress } from './evalProgress.js';
 import { dropDeadFrozen } from './frozenRuns.js';
 import { chargeJudge } from './trialBudget.js';
 import { requireRoomForTrials } from './room.js';
+import { chosenJudge, requireContainable } from './runnable.js';
 import { runTrial } from './runTrial.js';
 import { yieldToTurns } from './yieldToTurns.js';
 
@@ -56,6 +56,8 @@ export async function withEvalSession<T>(
   const row = getEvalRun(ctx.db, options.evalRunId);
   const plan = restorePlan(row);
   requireRoomForTrials(ctx);
+  // Of a run that goes on, too: the judge is asked, and paid, before the first trial.
+  await requireContainable(ctx, plan.scenarios);
   dropDeadFrozen(ctx);
   const runner = await ctx.makeRunner({
     evalRunId: row.id,
@@ -149,14 +151,8 @@ function sessionOf(
 
 /** A judge is trusted once per eval run, after it has failed answers that are plainly bad. */
 async function readyJudge(ctx: Context, { row, plan, options }: Open): Promise<Judge | null> {
-  const asking = plan.scenarios.find((scenario) => scenario.spec.checks.some((check) => check.judge !== undefined));
-  if (asking === undefined) return null;
-  const choice = ctx.config.config.models.judge;
-  if (choice === null) {
-    throw new KarpathyError('bad_config', `${described(asking)} asks for a judge, and no judge is set up.`, {
-      hint: 'Set models.judge in the root config.yaml, or run `karpathy init` again.',
-    });
-  }
+  const choice = chosenJudge(ctx, plan.scenarios);
+  if (choice === null) return null;
   const model = ctx.makeModel(choice);
   refuseSameModel(model.configured, options.proposer);
   const judge = createJudge({

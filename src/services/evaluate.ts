@@ -13,6 +13,7 @@ import { snapshotsForPlan } from '../store/scenarios.js';
 import { heedRepeats, repeatsOf } from './answersSeen.js';
 import type { Context } from './context.js';
 import { shareOf, type ErrorShare } from './errorBudget.js';
+import { requireUndecided } from './evaluable.js';
 import { epochToSpend } from './evidenceEpochs.js';
 import { evidenceFingerprint, type EvidenceFingerprint } from './evidence.js';
 import { guarded, withEvalSession, type EvalSession } from './evalSession.js';
@@ -21,6 +22,7 @@ import { groupsOf } from './groups.js';
 import { powerView } from './power.js';
 import { proposerOf } from './proposerIdentity.js';
 import { referenceText } from './referenceText.js';
+import { requireRunnable } from './runnable.js';
 import { candidatePassRate, writeResults } from './scenarioResults.js';
 import { screenEdit } from './screenEdit.js';
 import { targetStatus } from './targetStatus.js';
@@ -88,6 +90,7 @@ async function startSelection(ctx: Context, of: Selection): Promise<EvalRunRow |
   const scenarios = snapshotsForPlan(ctx.db, experiment.profileId).filter((scenario) => scenario.split === 'holdout');
   const { epochs } = ctx.config.config.gate;
   const groups = groupsOf(scenarios);
+  await requireRunnable(ctx, scenarios);
   const evidence = await evidenceFingerprint(ctx);
   const share = shareOf(ctx, { kind, evidence });
   const underpowered = assertPower(ctx, { experiment, share, accepted: of.underpowered });
@@ -126,20 +129,11 @@ function assertPower(ctx: Context, of: { experiment: ExperimentRow; share: Error
 
 function evaluable(ctx: Context, id: number): ExperimentRow {
   const experiment = getExperiment(ctx.db, id);
-  const refuse = (message: string, hint: string): never => {
-    throw new KarpathyError('wrong_state', message, { hint });
-  };
-  if (experiment.state !== 'proposed') {
-    refuse(
-      `Experiment ${id} is ${experiment.state}; only a proposed edit is evaluated.`,
-      '`karpathy propose` starts a new one.',
-    );
-  }
+  requireUndecided(ctx, experiment);
   if (experiment.baseContent === null || experiment.candidateContent === null) {
-    refuse(`Experiment ${id} has no edit yet: it is still being drafted.`, '`karpathy jobs` shows what is running.');
-  }
-  if (experiment.verdict === 'keep') {
-    refuse(`Experiment ${id} was evaluated already: keep.`, `\`karpathy approve ${id}\` or \`karpathy reject ${id}\`.`);
+    throw new KarpathyError('wrong_state', `Experiment ${id} has no edit yet: it is still being drafted.`, {
+      hint: '`karpathy jobs` shows what is running.',
+    });
   }
   if (targetStatus(ctx, experiment) !== 'as_base') {
     throw new KarpathyError(

@@ -1,4 +1,5 @@
 import { restorePlan } from '../evaluation/plan.js';
+import { windowEpochs } from '../gate/liveWindow.js';
 import type { ScenarioSnapshot } from '../schemas.js';
 import { getEvalRun } from '../store/evalRuns.js';
 import type { ExperimentRow } from '../store/experiments.js';
@@ -9,6 +10,12 @@ import { decidedOn } from './verdictEvidence.js';
 
 /** More holdout groups than this say little more about an edit that was kept, and cost as much as the test did. */
 export const FRESH_GROUPS = 60;
+
+/** Pairs of each scenario in a fresh comparison of so many holdout groups. */
+export function freshEpochs(ctx: Pick<Context, 'config'>, groups: number): number {
+  const { epochs } = ctx.config.config.live;
+  return epochs === 'auto' ? windowEpochs(Math.min(groups, FRESH_GROUPS)) : epochs;
+}
 
 /**
  * The holdout scenarios of a fresh comparison, at most FRESH_GROUPS groups of them: first the groups that were added

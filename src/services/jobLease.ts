@@ -13,6 +13,7 @@ import {
   runningJob,
   takeLease,
   writeProgress,
+  type JobKind,
   type JobRow,
   type JobState,
   type Lease,
@@ -218,11 +219,13 @@ function settleFailure(
   const aborted = ctx.signal.aborted && !isKarpathyError(failure.error);
   const error = aborted
     ? new KarpathyError('interrupted', 'Interrupted.')
-    : toKarpathyError(ctx.scrub.error(failure.error));
+    : withWayOn(toKarpathyError(ctx.scrub.error(failure.error)), getJob(ctx.db, lease.jobId));
   const shown = { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
   try {
+    const { cancelled, owner } = failure;
     const closed = experimentIsClosed(ctx, lease.jobId);
-    end(ctx, lease, { owner: failure.owner, ...endOf(error, { cancelled: failure.cancelled, closed }), shown });
+    const { kind } = getJob(ctx.db, lease.jobId);
+    end(ctx, lease, { owner, ...endOf(error, { cancelled, closed, kind }), shown });
   } catch (lost) {
     // The one who took the job over writes its end.
     return toKarpathyError(lost);
@@ -237,6 +240,20 @@ function settleFailure(
   );
 }
 
+function withWayOn(error: KarpathyError, job: JobRow): KarpathyError {
+  if (error.code !== 'outage' || !outlastsOutage(job.kind)) return error;
+  const way = `When it is mended, \`hermes karpathy resume\` and \`hermes karpathy work\` go on with job ${job.id}.`;
+  return new KarpathyError(error.code, error.message, {
+    hint: [error.hint, way].filter(Boolean).join(' '),
+    cause: error,
+  });
+}
+
+/** The background judges a window that failed to be judged again, by itself. */
+function outlastsOutage(kind: JobKind): boolean {
+  return kind !== 'window';
+}
+
 /** A run goes on with another experiment; the other kinds have nothing left to do once theirs is decided. */
 function experimentIsClosed(ctx: Context, jobId: number): boolean {
   const { experimentId, kind } = getJob(ctx.db, jobId);
@@ -246,12 +263,13 @@ function experimentIsClosed(ctx: Context, jobId: number): boolean {
 
 function endOf(
   error: KarpathyError,
-  job: { cancelled: boolean; closed: boolean },
+  job: { cancelled: boolean; closed: boolean; kind: JobKind },
 ): { state: Exclude<JobState, 'running'>; keepError: boolean } {
   if (job.cancelled) return { state: 'cancelled', keepError: false };
   if (job.closed) return { state: 'failed', keepError: true };
   if (error.code === 'interrupted') return { state: 'queued', keepError: false };
-  return { state: WAITS_FOR_A_PERSON.has(error.code) ? 'waiting' : 'failed', keepError: true };
+  const waits = WAITS_FOR_A_PERSON.has(error.code) || (error.code === 'outage' && outlastsOutage(job.kind));
+  return { state: waits ? 'waiting' : 'failed', keepError: true };
 }
 
 function end(

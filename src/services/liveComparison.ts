@@ -8,7 +8,8 @@ import { recordConsultation } from '../store/holdoutConsultations.js';
 import { heedRepeats, repeatsOf } from './answersSeen.js';
 import type { Context } from './context.js';
 import { guarded, withEvalSession } from './evalSession.js';
-import { freshScenarios } from './freshScenarios.js';
+import { freshEpochs, freshScenarios } from './freshScenarios.js';
+import { groupsOf } from './groups.js';
 import { finishedLiveRuns, type LiveRun } from './liveRuns.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
 import { proposerOf } from './proposerIdentity.js';
@@ -47,14 +48,14 @@ async function compareFresh(
   of: { experiment: ExperimentRow; first: LiveRun | null; fence?: () => void },
 ): Promise<WindowVerdict> {
   const { experiment, first, fence } = of;
-  const { epochs } = ctx.config.config.live;
+  const scenarios = freshScenarios(ctx, experiment, first);
   const request = {
     purpose: 'live_window',
     experimentId: experiment.id,
     arms: ['incumbent', 'candidate'],
     contents: { incumbent: experiment.baseContent, candidate: experiment.candidateContent },
-    scenarios: freshScenarios(ctx, experiment, first),
-    epochs,
+    scenarios,
+    epochs: first === null ? freshEpochs(ctx, groupsOf(scenarios)) : first.epochs,
     firstEpoch: first === null ? 1 : 1 + Math.max(0, ...first.pairs.map((pair) => pair.epoch)),
     round: experiment.liveExtensions,
     looks: [],

@@ -25,6 +25,8 @@ export interface LiveRun {
   /** Those of the run that it extends included. */
   readonly pairs: readonly Pair[];
   readonly plannedPairs: number;
+  /** Planned, of this run alone. */
+  readonly epochs: number;
   readonly verdict: WindowVerdict;
   /** How often the window had been opened again before it. */
   readonly round: number;
@@ -46,8 +48,8 @@ export function finishedLiveRuns(ctx: Context, experiment: Pick<ExperimentRow, '
 
 function liveRun(row: EvalRunRow): LiveRun {
   const stored = storedSchema.parse(JSON.parse(row.decision ?? 'null'));
-  const { round, firstEpoch } = restorePlan(row);
+  const { round, firstEpoch, epochs } = restorePlan(row);
   // Written by the comparison from a WindowVerdict.
   const verdict = stored.verdict as unknown as WindowVerdict;
-  return { ...stored, verdict, evalRunId: row.id, round, extension: firstEpoch > 1 };
+  return { ...stored, verdict, evalRunId: row.id, round, epochs, extension: firstEpoch > 1 };
 }

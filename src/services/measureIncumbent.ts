@@ -9,12 +9,7 @@ import { runTrainBaseline } from './trainBaseline.js';
 
 /** After these the same job can go on; anything else ends the experiment, or it would hold the profile's place. */
 const RESUMABLE: ReadonlySet<ErrorCode> = new Set([
-  'interrupted',
-  'busy',
-  'budget',
-  'model_limit',
-  'price_unknown',
-  'io',
+  ...(['interrupted', 'busy', 'budget', 'model_limit', 'price_unknown', 'outage', 'io'] as const),
 ]);
 
 /**

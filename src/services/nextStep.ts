@@ -10,6 +10,7 @@ export const PHASES = [
   'drafting',
   'not evaluated',
   'evaluating',
+  'paused',
   'waiting for a person',
   'stale',
   'ready to apply',
@@ -28,7 +29,7 @@ export interface OpenJob {
   readonly kind: JobKind;
   readonly state: 'queued' | 'running' | 'waiting';
   /** Why a waiting job waits. */
-  readonly waitsFor: string | null;
+  readonly waitsFor: { readonly code: string; readonly message: string } | null;
 }
 
 export interface PhaseFacts {
@@ -56,7 +57,7 @@ export function phaseOf({ experiment, target, job, now, evidenceExpired }: Phase
     case 'proposed':
       if (experiment.candidateSha256 === null) return 'drafting';
       if (target !== 'as_base') return 'stale';
-      if (job !== null) return 'evaluating';
+      if (job !== null) return job.waitsFor?.code === 'paused' ? 'paused' : 'evaluating';
       if (experiment.verdict === null) return 'not evaluated';
       return evidenceExpired ? 'stale' : 'waiting for a person';
     case 'approved':
@@ -92,6 +93,7 @@ export function nextStep(phase: Phase, facts: PhaseFacts): NextStep {
     case 'not evaluated':
       return { say: 'The change has not been tested yet.', commands: [`evaluate ${id}`, `reject ${id} --reason '…'`] };
     case 'evaluating':
+    case 'paused':
       return openWork(facts, {
         running: 'The change is being tested.',
         stopped: 'The test is queued, or was interrupted, and goes on with:',
@@ -130,13 +132,17 @@ export function nextStep(phase: Phase, facts: PhaseFacts): NextStep {
 function openWork({ job, experiment }: PhaseFacts, say: { running: string; stopped: string }): NextStep {
   if (job?.state === 'running') return { say: say.running, commands: ['status', `jobs cancel ${job.id}`] };
   if (job?.state === 'waiting') {
+    const again = RESUMES[job.kind](experiment.id);
     return {
-      say: `The work waits: ${job.waitsFor ?? 'it needs you'}. When that is settled it goes on with:`,
-      commands: [RESUMES[job.kind](experiment.id)],
+      say: `The work waits: ${(job.waitsFor?.message ?? 'it needs you').replace(/\.$/, '')}. When that is settled it goes on with:`,
+      commands: RESUME_LIFTS.has(job.waitsFor?.code ?? '') ? [again, 'resume'] : [again],
     };
   }
   return { say: say.stopped, commands: ['work'] };
 }
+
+/** Codes of errors. */
+const RESUME_LIFTS: ReadonlySet<string> = new Set(['paused', 'outage']);
 
 /** What asks again for a job that waits for a person. */
 const RESUMES: Readonly<Record<OpenJob['kind'], (id: number) => string>> = {

@@ -1,5 +1,5 @@
 import { immediate } from '../store/database.js';
-import { requestPause, requeuePaused } from '../store/jobs.js';
+import { requestPause, requeueStopped } from '../store/jobs.js';
 import { setPaused, type ProfileRow } from '../store/profiles.js';
 import { requirePerson } from './authority.js';
 import type { Context } from './context.js';
@@ -12,7 +12,7 @@ export interface Paused extends ProfileRow {
 }
 
 export interface Resumed extends ProfileRow {
-  /** Jobs that the pause had stopped; they are in the queue again. */
+  /** Jobs that the pause, or an outage, had stopped; they are in the queue again. */
   readonly queuedJobs: readonly number[];
 }
 
@@ -37,7 +37,7 @@ export function resumeProfile(ctx: Context): Resumed {
   requirePerson(ctx, 'resume');
   const queuedJobs = immediate(ctx.db, () => {
     setPaused(ctx.db, profile.id, { at: null, reason: null, now: ctx.clock.now() });
-    return requeuePaused(ctx.db, profile.id);
+    return requeueStopped(ctx.db, profile.id);
   });
   followMarkers(ctx);
   return { ...requireProfile(ctx), queuedJobs };

@@ -7,7 +7,7 @@ import type { Look } from '../gate/types.js';
 import { sha256 } from '../ratchet/digest.js';
 import type { ScenarioSnapshot } from '../schemas.js';
 import { endEvalRun, getEvalRun, insertEvalRun, listEvalRuns, type EvalRunRow } from '../store/evalRuns.js';
-import { findScenarioById, markUsed } from '../store/scenarios.js';
+import { markUsed } from '../store/scenarios.js';
 import type { Context } from './context.js';
 import { guarded } from './evalSession.js';
 import { estimateRun } from './estimateEvaluation.js';
@@ -15,7 +15,7 @@ import { evidenceFingerprint } from './evidence.js';
 import { plannedAgent } from './plannedAgent.js';
 import { requireProfile } from './requireProfile.js';
 import { requireRoomForTrials } from './room.js';
-import { described } from './scenarioNames.js';
+import { requireRunnable } from './runnable.js';
 import { inCacheOrder, withToolsets } from './suiteToolsets.js';
 
 /** A trial that goes through this many tokens a turn has lost its way. */
@@ -81,16 +81,14 @@ export function resumableRun(
 
 /**
  * Fixes everything about a run and stores it, before any trial.
- * @throws KarpathyError `bad_scenario` for a tool policy that can't be run, `host_failed` without a Hermes, `io` without
- *   room for the slots
+ * @throws KarpathyError `host_failed` without a Hermes, `io` without room for the slots, and what `requireRunnable` throws
  */
 export async function planRun(ctx: Context, request: RunRequest): Promise<EvalRunRow> {
   const profile = requireProfile(ctx);
   if (ctx.hermes === null) throw noHermes();
   const { runner } = ctx.config.config;
   requireRoomForTrials(ctx);
-  await assertContainable(ctx, request.scenarios);
-  const realConfirmed = assertTestable(ctx, request.scenarios);
+  const realConfirmed = await requireRunnable(ctx, request.scenarios);
   const incumbentSha256 = digestOf(request.contents.incumbent);
   if (incumbentSha256 === null) throw new TypeError('a run needs the incumbent text');
   const plan: EvalPlan = {
@@ -154,37 +152,6 @@ function judgeOf(ctx: Context, of: { readonly scenarios: readonly ScenarioSnapsh
   const { judge } = ctx.config.config.models;
   const asked = of.scenarios.some((s) => s.spec.checks.some((check) => check.judge !== undefined));
   return asked && judge !== null ? ctx.makeModel(judge).configured : null;
-}
-
-/** Before anything is spent: a run that can't be finished here is not begun. */
-async function assertContainable(ctx: Context, scenarios: readonly ScenarioSnapshot[]): Promise<void> {
-  const asking = scenarios.find((scenario) => scenario.spec.tools === 'contained');
-  if (asking === undefined) return;
-  const found = await ctx.findContainer();
-  if (found.kind !== null) return;
-  throw new KarpathyError(
-    'bad_scenario',
-    `${described(asking)} asks for contained tools, which can't run here: ${found.problem}.`,
-    { hint: `${found.fix} Or use \`tools: simulated\`.` },
-  );
-}
-
-/** Ids of the scenarios whose tools a person let run for real. */
-function assertTestable(ctx: Context, scenarios: readonly ScenarioSnapshot[]): number[] {
-  return scenarios.flatMap((scenario) => {
-    const policy = scenario.spec.tools ?? 'simulated';
-    if (policy !== 'real') return [];
-    if (findScenarioById(ctx.db, scenario.id)?.realToolsConfirmedBy == null) {
-      throw new KarpathyError(
-        'bad_scenario',
-        `${described(scenario)} lets tools really run, and nobody has confirmed it.`,
-        {
-          hint: '`karpathy scenario edit` asks for the names of the toolsets.',
-        },
-      );
-    }
-    return [scenario.id];
-  });
 }
 
 function noHermes(): KarpathyError {

@@ -10,6 +10,7 @@ import { costLevers, type CostLever } from './costLevers.js';
 import { shareOf } from './errorBudget.js';
 import { costOfScenarios, costOfTrials, type Cost } from './estimateEvaluation.js';
 import { evidenceFingerprint } from './evidence.js';
+import { freshEpochs } from './freshScenarios.js';
 import { groupsOf, unseenTrain } from './groups.js';
 import { ownExperiment } from './ownExperiment.js';
 import { fullPower, powerView, type FullPower, type PowerOptions, type PowerView } from './power.js';
@@ -132,7 +133,7 @@ type Planned = Pick<PreflightCost, 'trainBaseline' | 'worst' | 'perBrokenScenari
 /** What is planned, whatever the trials will say. */
 function plannedCost(ctx: Context, { experiment, share }: PowerOptions): Planned {
   const { id: profileId } = requireProfile(ctx);
-  const { gate, live } = ctx.config.config;
+  const { gate } = ctx.config.config;
   const per = trialCost(ctx);
   const holdout = snapshotsForPlan(ctx.db, profileId).filter(({ split }) => split === 'holdout');
   const train = unseenTrain(ctx, experiment ?? { profileId, shownGroups: null });
@@ -144,7 +145,7 @@ function plannedCost(ctx: Context, { experiment, share }: PowerOptions): Planned
     trainBaseline: costOfScenarios(per, baseline, () => 1),
     worst: costOfScenarios(per, [...train, ...holdout], ({ split }) => times(split)),
     perBrokenScenario: costOfTrials(per, share.kind === 'deletion' ? 0 : 2 * VETO_PAIRS),
-    liveWindow: costOfScenarios(per, holdout, () => 2 * 2 * live.epochs),
+    liveWindow: costOfScenarios(per, holdout, () => 2 * 2 * freshEpochs(ctx, groupsOf(holdout))),
     basis: per.said,
   };
 }

@@ -9,7 +9,7 @@ import { immediate } from '../store/database.js';
 import { editsTried } from '../store/experimentLists.js';
 import { createExperiment, findInFlight, recordEdit, transition, type EditRecord } from '../store/experiments.js';
 import { listSnapshots } from '../store/metrics.js';
-import { listScenarios } from '../store/scenarios.js';
+import { listScenarios, snapshotsForPlan } from '../store/scenarios.js';
 import { failingTrainTrials, type FailingTrial } from '../store/trials.js';
 import { checkEdit, readBase, RefusedEdit, type BaseText, type WantedEdit } from './checkedEdit.js';
 import type { Context } from './context.js';
@@ -26,6 +26,8 @@ import { MOST_TRIED, proposalMessages, repairMessages } from './proposalPrompt.j
 import { askProposer, assertProposerThere, assertProposerUsable } from './proposer.js';
 import { commandFor, requireProfile } from './requireProfile.js';
 import { requireRoomForTrials, rowsNeed } from './room.js';
+import { requireRunnable } from './runnable.js';
+import { requireTrainRunnable } from './trainBaseline.js';
 
 const FAILING_TRIALS_SHOWN = 8;
 
@@ -69,6 +71,7 @@ export async function startProposal(
   if (source.by === 'model') {
     assertProposerUsable(ctx);
     assertDraftAffordable(ctx);
+    await requireTrainRunnable(ctx);
     await assertProposerThere(ctx);
     const started = immediate(ctx.db, () => {
       const experimentId = openExperiment(ctx, { reason: 'a proposal of the model was asked for' });
@@ -107,8 +110,9 @@ function assertNoneInFlight(ctx: Context): void {
 
 /**
  * What can be known to be missing before anything is spent on an evaluation.
- * @throws KarpathyError `bad_scenario` without a holdout, `underpowered` with too small a one, `host_failed` without
- *   a Hermes, `io` without room for the slots
+ * @throws KarpathyError `bad_scenario` without a holdout or for one that can't be run here, `bad_config` without the
+ *   judge that it asks for, `underpowered` with too small a one, `host_failed` without a Hermes,
+ *   `io` without room for the slots
  */
 export async function assertCanEvaluate(
   ctx: Context,
@@ -131,6 +135,10 @@ export async function assertCanEvaluate(
     });
   }
   requireRoomForTrials(ctx);
+  await requireRunnable(
+    ctx,
+    snapshotsForPlan(ctx.db, requireProfile(ctx).id).filter(({ split }) => split === 'holdout'),
+  );
   if (options.underpowered === true) return;
   const share = shareOf(ctx, { kind: options.kind ?? 'improvement', evidence: await evidenceFingerprint(ctx) });
   requirePower(ctx, { share, experiment: null });

@@ -1,6 +1,5 @@
 import { KarpathyError } from '../errors.js';
 import type { WindowVerdict } from '../gate/types.js';
-import { insertBaseline } from '../store/baselines.js';
 import { immediate } from '../store/database.js';
 import { listEvalRuns } from '../store/evalRuns.js';
 import { findOpenJob } from '../store/jobs.js';
@@ -10,6 +9,7 @@ import { collectMetrics } from './collect.js';
 import type { Context } from './context.js';
 import { enqueue } from './enqueue.js';
 import { ownExperiment } from './ownExperiment.js';
+import { recordBaseline } from './recordBaseline.js';
 import { targetStatus } from './targetStatus.js';
 
 /** @throws KarpathyError `wrong_state` unless the experiment is verified and its text is what the target holds */
@@ -72,21 +72,10 @@ export async function reverify(
   immediate(ctx.db, () => {
     recordWindow(ctx.db, id, { note: confirmed ? null : message, at });
     if (!confirmed) return;
-    insertBaseline(ctx.db, {
-      profileId: experiment.profileId,
-      experimentId: id,
-      file: experiment.targetRelpath,
-      contentSha256: experiment.candidateSha256 ?? '',
-      evidenceFingerprint: run?.evidenceFingerprint ?? null,
-      passRate: getExperiment(ctx.db, id).liveScore,
-      effect: verdict.effect,
-      intervalLow: verdict.interval?.[0] ?? null,
-      intervalHigh: verdict.interval?.[1] ?? null,
-      groups: verdict.groups,
-      epochs: verdict.epochs,
-      metrics: metrics ?? null,
-      recordedAt: at,
-    });
+    const { liveScore: passRate } = getExperiment(ctx.db, id);
+    const evidenceFingerprint = run?.evidenceFingerprint ?? null;
+    const evidence = { verdict, passRate, evidenceFingerprint, metrics: metrics ?? null };
+    recordBaseline(ctx, experiment, { evidence, at });
   });
   return { confirmed, verdict, message };
 }

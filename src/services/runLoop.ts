@@ -14,6 +14,7 @@ import { assertDraftAffordable } from './draftBudget.js';
 import { measureIncumbent } from './measureIncumbent.js';
 import { assertCanEvaluate, draftProposal, openModelExperiment } from './propose.js';
 import { commandFor, requireProfile } from './requireProfile.js';
+import { requireTrainRunnable } from './trainBaseline.js';
 
 const payloadSchema = z.object({ max_edits: z.int().min(1).max(100).default(10) });
 /** A proposer that is refused this often in a row has nothing to offer. */
@@ -39,6 +40,7 @@ export async function runLoop(ctx: Context, leased: LeasedJob): Promise<void> {
     }
     if (current === null) {
       assertDraftAffordable(ctx);
+      await requireTrainRunnable(ctx);
       await assertProposerThere(ctx);
     }
     current ??= next(ctx, leased);

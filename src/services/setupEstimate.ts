@@ -6,6 +6,7 @@ import type { ProfileRow } from '../store/profiles.js';
 import type { Context } from './context.js';
 import { costOf } from './budget.js';
 import { estimateEvaluation } from './estimateEvaluation.js';
+import { freshEpochs } from './freshScenarios.js';
 import { ASSUMED_TRIAL } from './trialCost.js';
 
 /** What the life of one edit is expected to take, to be shown beside the budget. */
@@ -30,10 +31,11 @@ export function setupEstimate(ctx: Context, profile: ProfileRow | null): SetupEs
     const { trials, calls, tokens, usd, seconds, basis } = estimateEvaluation(ctx, {});
     return { trials, calls, tokens, usd, seconds, basis };
   }
-  const { gate, live, runner } = ctx.config.config;
+  const { gate, runner } = ctx.config.config;
   // Two arms on train to screen, on the holdout at selection and again in the live window; the incumbent alone on train.
   const screen = screenSteps(ASSUMED.train).at(-1)?.epochs ?? 0;
-  const trials = ASSUMED.holdout * 2 * (gate.epochs + live.epochs) + ASSUMED.train * (1 + 2 * screen);
+  const trials =
+    ASSUMED.holdout * 2 * (gate.epochs + freshEpochs(ctx, ASSUMED.holdout)) + ASSUMED.train * (1 + 2 * screen);
   const calls = trials * ASSUMED_TRIAL.calls;
   const inputTokens = calls * ASSUMED_TRIAL.inputTokens;
   const outputTokens = calls * ASSUMED_TRIAL.outputTokens;

@@ -26,8 +26,11 @@ import { verdictView, type VerdictView } from './verdictView.js';
 export interface JobView {
   readonly id: number;
   readonly kind: JobRow['kind'];
-  /** `stopping`: it was told to stop. One whose executor has died is what the next executor will find. */
-  readonly state: JobRow['state'] | 'stopping';
+  /**
+   * `stopping`: it was told to stop. `paused`: it waits because the profile was paused. One whose executor has died is
+   * what the next executor will find.
+   */
+  readonly state: JobRow['state'] | 'stopping' | 'paused';
   readonly experiment: number | null;
   readonly progress: JobRow['progress'];
   readonly error: JobRow['error'];
@@ -108,7 +111,8 @@ export function jobView(job: JobRow, now: number): JobView {
   };
 }
 
-function stateNow({ state, cancelRequestedAt, leaseExpiresAt }: JobRow, now: number): JobView['state'] {
+function stateNow({ state, error, cancelRequestedAt, leaseExpiresAt }: JobRow, now: number): JobView['state'] {
+  if (state === 'waiting' && error?.code === 'paused') return 'paused';
   if (state !== 'running') return state;
   const lease = leaseExpiresAt ?? 0;
   if (cancelRequestedAt !== null) return lease <= silentIfBefore(now) ? 'cancelled' : 'stopping';
@@ -236,7 +240,12 @@ function openJob(ctx: Context, experiment: ExperimentRow): OpenJob | null {
   if (job === undefined || (job.state !== 'queued' && job.state !== 'running' && job.state !== 'waiting')) return null;
   // A lease that has run out belongs to a process that died; whoever works next takes the job over.
   const dead = job.state === 'running' && (job.leaseExpiresAt ?? 0) <= ctx.clock.now();
-  return { id: job.id, kind: job.kind, state: dead ? 'queued' : job.state, waitsFor: job.error?.message ?? null };
+  return {
+    id: job.id,
+    kind: job.kind,
+    state: dead ? 'queued' : job.state,
+    waitsFor: job.state === 'waiting' ? job.error : null,
+  };
 }
 
 function windowOf(ctx: Context, experiment: ExperimentRow): WindowView | null {

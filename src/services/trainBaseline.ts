@@ -9,6 +9,7 @@ import type { Context } from './context.js';
 import { guarded, withEvalSession } from './evalSession.js';
 import { planRun, resumableRun, type RunRequest } from './planRun.js';
 import { requireProfile } from './requireProfile.js';
+import { requireRunnable } from './runnable.js';
 
 /**
  * Runs the incumbent once on every train scenario, so that the proposer has failures to learn from. Once per text
@@ -48,6 +49,12 @@ export async function runTrainBaseline(
     await run.completeEpochs(1);
     guarded(ctx, options, () => endEvalRun(ctx.db, row.id, { state: 'finished', at: ctx.clock.now() }));
   });
+}
+
+/** Refuses train scenarios that can't be run here. Costs nothing. @throws what `requireRunnable` throws */
+export async function requireTrainRunnable(ctx: Context): Promise<void> {
+  // Without Hermes they are not run; the proposer still sees the file itself.
+  if (ctx.hermes !== null) await requireRunnable(ctx, openTrain(ctx));
 }
 
 /** Train scenarios that were not run yet with the file as it is. */

@@ -1,7 +1,5 @@
 import type { Actor } from '../domain/experiment.js';
 import { KarpathyError } from '../errors.js';
-import type { WindowVerdict } from '../gate/types.js';
-import { insertBaseline } from '../store/baselines.js';
 import { immediate } from '../store/database.js';
 import { getExperiment, transition, type ExperimentRow } from '../store/experiments.js';
 import { actorOf, commandLine } from './authority.js';
@@ -9,17 +7,11 @@ import type { Context } from './context.js';
 import { conflictError } from './fileChange.js';
 import { followMarkers } from './followMarkers.js';
 import { ownExperiment } from './ownExperiment.js';
+import { recordBaseline, type BaselineEvidence } from './recordBaseline.js';
 import { targetStatus } from './targetStatus.js';
 
 /** What speaks for keeping a live edit. */
-export interface VerifyEvidence {
-  /** Of the fresh paired run; null only when a person keeps it on their own judgement (`finish --keep`). */
-  readonly verdict: WindowVerdict | null;
-  /** Share of the applied text's fresh trials that passed, in [0, 1]; null = not measured. */
-  readonly passRate: number | null;
-  readonly evidenceFingerprint: string | null;
-  /** Figures of the window. */
-  readonly metrics?: Readonly<Record<string, unknown>> | null;
+export interface VerifyEvidence extends BaselineEvidence {
   readonly reason: string;
 }
 
@@ -84,21 +76,7 @@ export function closeAsVerified(
   const { evidence, actor } = decision;
   const at = ctx.clock.now();
   immediate(ctx.db, () => {
-    const baselineId = insertBaseline(ctx.db, {
-      profileId: experiment.profileId,
-      experimentId: id,
-      file: targetRelpath,
-      contentSha256: candidateSha256,
-      evidenceFingerprint: evidence.evidenceFingerprint,
-      passRate: evidence.passRate,
-      effect: evidence.verdict?.effect ?? null,
-      intervalLow: evidence.verdict?.interval?.[0] ?? null,
-      intervalHigh: evidence.verdict?.interval?.[1] ?? null,
-      groups: evidence.verdict?.groups ?? null,
-      epochs: evidence.verdict?.epochs ?? null,
-      metrics: evidence.metrics ?? null,
-      recordedAt: at,
-    });
+    const baselineId = recordBaseline(ctx, experiment, { evidence, at });
     const set = { baselineId, liveScore: evidence.passRate, manualConflictDetected: false };
     transition(ctx.db, { id, from: 'live', to: 'verified', actor, reason: evidence.reason, at, set });
   });

@@ -14,6 +14,7 @@ import { measureIncumbent } from './measureIncumbent.js';
 import { draftProposal } from './propose.js';
 import { requireProfile } from './requireProfile.js';
 import { runLoop } from './runLoop.js';
+import { jobView, type JobView } from './status.js';
 import { judgeWindow } from './window.js';
 
 export { cancelJob, enqueue, type JobRequest } from './enqueue.js';
@@ -22,7 +23,7 @@ export { cancelJob, enqueue, type JobRequest } from './enqueue.js';
 export interface WorkedJob {
   readonly jobId: number;
   readonly kind: JobKind;
-  readonly state: JobRow['state'];
+  readonly state: JobView['state'];
   readonly error: { readonly code: ErrorCode; readonly message: string } | null;
 }
 
@@ -60,7 +61,8 @@ async function runRecorded(ctx: Context, job: JobRow, options: LeaseOptions): Pr
     const error = toKarpathyError(thrown);
     if (ctx.signal.aborted) throw error;
     ctx.log.warn(`job ${job.id} (${job.kind}) ended: ${error.message}`);
-    return { ...done, state: getJob(ctx.db, job.id).state, error: { code: error.code, message: error.message } };
+    const { state } = jobView(getJob(ctx.db, job.id), ctx.clock.now());
+    return { ...done, state, error: { code: error.code, message: error.message } };
   }
 }
 

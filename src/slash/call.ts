@@ -14,6 +14,7 @@ const FLAG = { type: 'boolean' } as const;
 
 const OPTIONS: Readonly<Partial<Record<SlashName, NonNullable<ParseArgsConfig['options']>>>> = {
   propose: { rewrite: TEXT, 'insert-after': TEXT, delete: TEXT, 'no-evaluate': FLAG },
+  calibrate: { show: FLAG, yes: FLAG },
   approve: { apply: FLAG, override: TEXT, 'no-auto-revert': FLAG },
   reject: { reason: TEXT },
   revert: { reason: TEXT },

@@ -14,6 +14,7 @@ import { showText } from '../text/show.js';
 import { statusText } from '../text/status.js';
 import { done, type SlashRun } from './answer.js';
 import { idOf, optionalId, reasonOf } from './call.js';
+import { calibrateFromChat } from './calibrate.js';
 import { applyFromChat, approveFromChat, finishFromChat, revertFromChat } from './decisions.js';
 import { proposeFromChat } from './propose.js';
 
@@ -66,6 +67,12 @@ export const SLASH_COMMANDS: Readonly<Record<SlashName, SlashCommand>> = {
     changes: true,
     run: proposeFromChat,
   },
+  calibrate: {
+    usage: 'calibrate [--yes | --show]',
+    summary: 'run the present text against itself: what it takes, do it in the background, or the last result',
+    changes: true,
+    run: calibrateFromChat,
+  },
   approve: {
     usage: "approve id [--apply] [--override 'reason'] [--no-auto-revert]",
     summary: 'agree to a change',
@@ -107,7 +114,7 @@ export const SLASH_COMMANDS: Readonly<Record<SlashName, SlashCommand>> = {
   },
   resume: {
     usage: 'resume',
-    summary: 'end a pause',
+    summary: 'end a pause, and queue again what it or an outage stopped',
     changes: true,
     run: ({ ctx }) => {
       resumeProfile(ctx);

@@ -222,13 +222,13 @@ export function requestPause(db: Db, of: { profileId: number; at: number }): num
   return id ?? null;
 }
 
-/** Puts the jobs that a pause stopped back into the queue. Returns their ids. */
-export function requeuePaused(db: Db, profileId: number): number[] {
+/** Puts the jobs that a pause or an outage stopped back into the queue. Returns their ids. */
+export function requeueStopped(db: Db, profileId: number): number[] {
   return db
     .prepare(
       `UPDATE jobs SET state = 'queued', error = NULL, pause_requested_at = NULL
        WHERE profile_id = ? AND state IN ${OPEN} AND state = 'waiting'
-         AND (pause_requested_at IS NOT NULL OR json_extract(error, '$.code') = 'paused') RETURNING id`,
+         AND (pause_requested_at IS NOT NULL OR json_extract(error, '$.code') IN ('paused', 'outage')) RETURNING id`,
     )
     .pluck()
     .all(profileId) as number[];

@@ -23,6 +23,7 @@ export const SLASH_NAMES = [
   'diff',
   'history',
   'propose',
+  'calibrate',
   'approve',
   'reject',
   'apply',

@@ -5,12 +5,11 @@ import { afterAll, expect, it } from 'vitest';
 import { NO_SECRETS } from '#src/domain/secrets.js';
 import { createWarmRunner } from '#src/evaluation/warmRunner.js';
 import { evaluateExperiment } from '#src/services/evaluate.js';
-import { createExperiment } from '#src/store/experiments.js';
-import { sha256 } from '#src/ratchet/digest.js';
-import { insertScenario } from '#src/store/scenarios.js';
 import { testConfig, testContext, type TestContext } from '#test/support/context.js';
+import { appendedLine, proposed } from '#test/support/experiments.js';
 import { currentInstall } from '#test/support/hermesInstall.js';
 import {
+  call,
   draw,
   fail,
   identityOf,
@@ -19,11 +18,11 @@ import {
   systemPromptOf,
   textOf,
 } from '#test/support/modelServer/index.js';
-import type { ChatRequest, Reply } from '#test/support/modelServer/index.js';
+import type { ChatRequest, ModelServer, Reply, Responder } from '#test/support/modelServer/index.js';
+import { addScenarios } from '#test/support/suites.js';
 
 const SENTENCE = 'End with a one-line summary.';
 const SOUL = 'You are Fern, who helps in a garden shop.\n';
-const CANDIDATE = `${SOUL.trim()} ${SENTENCE}\n`;
 const SUBJECTS = ['apples', 'roses', 'herbs', 'hedges', 'slugs', 'lawns', 'ferns', 'peat', 'pots', 'moss'];
 /** Asked about this under the candidate, the subscription is used up, once. */
 const LIMIT_AT = 'slugs';
@@ -113,12 +112,18 @@ afterAll(async () => {
   for (const close of closing) await close();
 });
 
-async function shop(): Promise<{
+interface ShopOptions {
+  readonly respond: Responder;
+  readonly subjects: readonly string[];
+  readonly epochs: number;
+  readonly timeoutSeconds: number;
+}
+
+async function shop({ respond, subjects, epochs, timeoutSeconds }: ShopOptions): Promise<{
   test: TestContext;
+  server: ModelServer;
   experimentId: number;
-  ledger: ReadonlyMap<string, readonly Entry[]>;
 }> {
-  const { ledger, respond } = faultyProvider();
   const server = await startModelServer({ models: { agent: respond } });
   closing.push(() => server.close());
   const install = currentInstall();
@@ -129,8 +134,8 @@ async function shop(): Promise<{
       hermes,
       config: testConfig({
         budget: { tokens: 1_000_000_000 },
-        gate: { alpha: 0.2, epochs: 2, min_power: 0 },
-        runner: { concurrency: 2, timeout_seconds: 8 },
+        gate: { alpha: 0.2, epochs, min_power: 0 },
+        runner: { concurrency: 2, timeout_seconds: timeoutSeconds },
       }),
       makeRunner: async (setup) =>
         createWarmRunner({
@@ -149,50 +154,17 @@ async function shop(): Promise<{
   // One request per trial: the ledger and the trials are compared one by one.
   const config = { model, agent: { api_max_retries: 1 }, platform_toolsets: { cli: ['todo'] } };
   writeFileSync(join(test.home, 'config.yaml'), stringify(config));
-  for (const name of SUBJECTS) {
-    const spec = { input: `Tell me about ${name}.`, checks: [{ regex: '(?m)^In short: ' }] };
-    const row = { profileId: test.profileId, name, split: 'holdout' as const, group: name, spec };
-    insertScenario(test.db, { ...row, realToolsConfirmedBy: null, at: 1 });
-  }
-  return { test, ledger, experimentId: proposed(test) };
-}
-
-function proposed(test: TestContext): number {
-  const [baseContent, candidateContent] = [Buffer.from(SOUL), Buffer.from(CANDIDATE)];
-  return createExperiment(test.db, {
-    profileId: test.profileId,
-    profile: 'dev',
-    targetProfileRoot: test.ctx.profile.rootPath,
-    targetRelpath: 'SOUL.md',
-    actor: 'person@cli',
-    reason: 'test',
-    at: 1,
-    edit: {
-      operation: 'insert',
-      sentenceNumber: 1,
-      rationale: '',
-      baseContent,
-      baseSha256: sha256(baseContent),
-      candidateContent,
-      candidateSha256: sha256(candidateContent),
-      proposerModel: 'human',
-      metadata: {
-        changedHunks: 1,
-        addedLines: 1,
-        removedLines: 1,
-        sentenceDeltaCount: 1,
-        targetSpan: { start: 42, end: 71 },
-        sentenceBefore: '',
-        sentenceAfter: SENTENCE,
-        diff: '',
-        editKey: 'end with a one line summary',
-      },
-    },
+  addScenarios(test, {
+    names: subjects,
+    split: 'holdout',
+    spec: (name) => ({ input: `Tell me about ${name}.`, checks: [{ regex: '(?m)^In short: ' }] }),
   });
+  return { test, server, experimentId: proposed(test, appendedLine(test, SENTENCE)) };
 }
 
 it('a provider with errors, time-outs and a usage limit loses no trial and falsifies none', async () => {
-  const { test, ledger, experimentId } = await shop();
+  const { ledger, respond } = faultyProvider();
+  const { test, experimentId } = await shop({ respond, subjects: SUBJECTS, epochs: 2, timeoutSeconds: 8 });
   const number = (sql: string): number => test.db.prepare(sql).pluck().get() as number;
 
   // The usage limit stops the run, and leaves one that can be gone on with.
@@ -255,4 +227,55 @@ it('a provider with errors, time-outs and a usage limit loses no trial and falsi
   expect(verdict).toMatchObject({ verdict: 'keep', groups: SUBJECTS.length });
   expect(verdict.coverage).toBeCloseTo(complete / (SUBJECTS.length * 2));
   expect(verdict.effect).toBeCloseTo((SUBJECTS.length - EASY.length) / SUBJECTS.length);
+});
+
+it('a network that vanishes loses no trial to either arm; once it is back, every pair is counted once', async () => {
+  const subjects = SUBJECTS.slice(0, 8);
+  const finished = new Map<string, number>();
+  let asked = 0;
+  // Each trial takes two calls; it is in the middle of one that the third of them never gets its second answer.
+  const respond: Responder = (request) => {
+    if ((request.tools?.length ?? 0) === 0) return say('A title');
+    if (request.messages.at(-1)?.role !== 'tool') return call('todo', { todos: [] }, 'c1');
+    asked += 1;
+    if (asked === 3) {
+      first.server.vanish();
+      return { kind: 'hang' };
+    }
+    const arm = identityOf(systemPromptOf(request)).includes(SENTENCE) ? 'candidate' : 'incumbent';
+    finished.set(arm, (finished.get(arm) ?? 0) + 1);
+    return say(arm === 'candidate' ? 'All is well.\nIn short: fine.' : 'All is well.');
+  };
+  const first = await shop({ respond, subjects, epochs: 1, timeoutSeconds: 5 });
+  const { test, experimentId, server } = first;
+
+  await expect(evaluateExperiment(test.ctx, experimentId)).rejects.toMatchObject({
+    code: 'outage',
+    message: expect.stringMatching(/^The last \d+ trials were all lost .* What is finished is kept\.$/) as string,
+    hint: expect.stringContaining('Check the network') as string,
+  });
+  const before = storedTrials(test);
+  const lost = before.filter(({ outcome }) => outcome === 'infra');
+  expect(lost.map(({ reason }) => reason)).toContain('the provider could not be reached when the time was up');
+  expect(new Set(lost.map(({ arm }) => arm))).toEqual(new Set(['incumbent', 'candidate']));
+  expect(before.length - lost.length).toBe([...finished.values()].reduce((sum, n) => sum + n, 0));
+
+  const back = await startModelServer({ models: { agent: respond }, port: server.port });
+  closing.push(() => back.close());
+  expect(await evaluateExperiment(test.ctx, experimentId)).toMatchObject({
+    ...{ verdict: 'keep', groups: subjects.length, coverage: 1, effect: 1 },
+  });
+  const trials = storedTrials(test);
+  expect(trials.slice(0, before.length)).toEqual(before);
+  for (const [pair, of] of pairs(trials))
+    expect(
+      counted(of)
+        .map(({ arm }) => arm)
+        .sort(),
+      pair,
+    ).toHaveLength(2);
+  // Whatever the provider answered to the end is a trial of that arm, passed or failed as it was answered.
+  expect(trials.filter(({ outcome }) => outcome === 'pass')).toHaveLength(finished.get('candidate') ?? 0);
+  expect(trials.filter(({ outcome }) => outcome === 'fail')).toHaveLength(finished.get('incumbent') ?? 0);
+  expect(trials.filter(({ arm, outcome }) => outcome === (arm === 'candidate' ? 'fail' : 'pass'))).toEqual([]);
 });

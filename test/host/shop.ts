@@ -6,12 +6,14 @@ import { createHermesRoot, hermesOk, installPlugin, cleanup, type HermesRoot } f
 import { identityOf, say, startModelServer, systemPromptOf, textOf } from '#test/support/modelServer/index.js';
 import type { ModelServer, Responder } from '#test/support/modelServer/index.js';
 import { openTerminal, type Terminal } from '#test/support/tmux.js';
+import { processesIn, type Running } from './processes.js';
 
 export const SOUL = '# Fern\n\nYou are Fern, who helps in a garden shop. You answer in a friendly way.\n';
 export const SENTENCE = 'End with a one-line summary.';
 /** SOUL.md with the sentence where the proposer puts it: after the last one, in its paragraph. */
 export const SOUL_AFTER = SOUL.replace('way.\n', `way. ${SENTENCE}\n`);
 
+const SLOTS = 2;
 const AGENT = 'shop-agent';
 export const PROPOSER = 'shop-proposer';
 
@@ -46,6 +48,13 @@ export interface Shop {
   row<Row>(sql: string): Row | undefined;
   /** Requests of chat and trials; not titles, which the host asks for whenever it likes. */
   turns(): number;
+  /**
+   * Lets the agent answer so many more requests; those after them wait for ever, which the promise tells of once there
+   * are as many as there are slots. `release` has the agent answer again.
+   */
+  holdAfter(turns: number): { readonly held: Promise<void>; release(): void };
+  /** Processes of the root that were not there when this was called. */
+  newProcesses(): () => readonly Running[];
   /** What users said to the agent in all requests. */
   said(): readonly string[];
   /** Runs a program in a terminal, where `hermes` is on the PATH and colours are allowed. */
@@ -60,7 +69,9 @@ export async function openShop(options: { setUp: boolean }): Promise<Shop> {
     soul: SOUL,
     config: {
       platform_toolsets: { cli: ['todo'] },
-      plugins: { karpathy_self_improve: { gate: { alpha: 0.2, epochs: 1, min_power: 0 } } },
+      plugins: {
+        karpathy_self_improve: { gate: { alpha: 0.2, epochs: 1, min_power: 0 }, runner: { concurrency: SLOTS } },
+      },
     },
   });
   await installPlugin(root);
@@ -87,6 +98,27 @@ export async function openShop(options: { setUp: boolean }): Promise<Shop> {
       }
     },
     turns: () => server.chats().filter((chat) => chat.model === AGENT && (chat.tools?.length ?? 0) > 0).length,
+    holdAfter: (turns) => {
+      let [answered, waiting] = [0, 0];
+      let tell = (): void => undefined;
+      const held = new Promise<void>((done) => (tell = done));
+      server.setModel(AGENT, (request) => {
+        // Titles are asked for without tools.
+        if ((request.tools?.length ?? 0) === 0) return say('A title');
+        if (answered < turns) {
+          answered += 1;
+          return agent(request);
+        }
+        waiting += 1;
+        if (waiting === SLOTS) tell();
+        return { kind: 'hang' };
+      });
+      return { held, release: () => server.setModel(AGENT, agent) };
+    },
+    newProcesses: () => {
+      const before = new Set(processesIn(root.dir).map(({ pid }) => pid));
+      return () => processesIn(root.dir).filter(({ pid }) => !before.has(pid));
+    },
     said: () =>
       server
         .chats()

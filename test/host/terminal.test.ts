@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { pathsUnder } from '#src/hermes/paths.js';
+import { hermesOk } from '#test/support/hermesHost.js';
 import { tmuxMissing, type Terminal } from '#test/support/tmux.js';
 import { openShop, PROPOSER, SENTENCE, SOUL, SOUL_AFTER, type Shop } from './shop.js';
 
@@ -100,16 +102,65 @@ describe.skipIf(missing !== null)('hermes karpathy in a terminal', () => {
     expect(await run('hermes karpathy scenario import suite.yaml')).toContain('8 scenarios added');
   });
 
-  it('Ctrl-C ends an evaluation at once, and work goes on from there', async () => {
+  /** Time in ms until no process of a command is left. */
+  async function untilGone(left: () => readonly unknown[]): Promise<number> {
+    const began = performance.now();
+    await vi.waitFor(() => expect(left()).toEqual([]), { timeout: 20_000, interval: 20 });
+    return performance.now() - began;
+  }
+  const trials = () => shop.row<{ n: number }>('SELECT count(*) AS n FROM trials')?.n ?? 0;
+  /** What an executor that was stopped must not leave behind. */
+  const halfDone = () => ({
+    reserved: shop.row<{ n: number }>(`SELECT count(*) AS n FROM cost_ledger WHERE state = 'reserved'`)?.n,
+    running: shop.row<{ n: number }>(`SELECT count(*) AS n FROM eval_runs WHERE state = 'running'`)?.n,
+    slots: readdirSync(join(shop.root.dataDir, 'slots')).filter((name) => name !== 'frozen'),
+    soul: shop.soul(),
+  });
+  const NOTHING = { reserved: 0, running: 0, slots: [], soul: SOUL };
+
+  it('Ctrl-C in the middle of trials ends all processes of an evaluation within two seconds', async () => {
+    const { held, release } = shop.holdAfter(4);
+    const left = shop.newProcesses();
     await start(`hermes karpathy propose --insert-after 3 '${SENTENCE}'`);
-    // Two slots: with three trials done one pair is complete; the other one, half done, is run again.
-    await shell.waitFor(/evaluating [3-9]\/14/, { timeoutMs: 90_000 });
+    await held;
+    expect(left().length).toBeGreaterThan(4);
     await shell.keys('C-c');
+    expect(await untilGone(left)).toBeLessThan(2_000);
     expect(await ended(130)).toContain('`hermes karpathy work` resumes it');
-    const turns = shop.turns();
+    expect([trials(), halfDone()]).toEqual([4, NOTHING]);
+    release();
+  });
+
+  it('pause, in another process, does so, too; resume and work go on, and no trial is lost or doubled', async () => {
+    const { held, release } = shop.holdAfter(4);
+    const left = shop.newProcesses();
+    await start('hermes karpathy work');
+    await held;
+    await hermesOk(shop.root, ['karpathy', 'pause', '--reason', 'lunch']);
+    expect(await untilGone(left)).toBeLessThan(2_000);
+    expect(await ended(1)).toContain('job 1 (evaluate) paused: Job 1 was paused; what is finished is kept.');
+    const stopped = JSON.parse(await hermesOk(shop.root, ['karpathy', 'status', '--json'])) as unknown;
+    expect(stopped).toMatchObject({
+      paused: { reason: 'lunch' },
+      job: { id: 1, state: 'paused' },
+      experiment: { state: 'proposed', phase: 'paused', verdict: null },
+      next: { commands: ['evaluate 1', 'resume'] },
+    });
+    expect([trials(), halfDone()]).toEqual([8, NOTHING]);
+    release();
+
+    await start('hermes karpathy resume');
+    await shell.waitFor('Let the autonomous loop propose again?');
+    await shell.keys('y');
+    expect(await ended(0)).toContain('`hermes karpathy work` goes on with what it stopped');
     await run('hermes karpathy work');
-    expect(shop.turns() - turns).toBeLessThanOrEqual(12);
     expect(await run('hermes karpathy status')).toContain('KEEP (+100 points, p = 0.0078');
+    // Every answer is a trial, but for those that were held. What was cut off is half a pair for each slot, at most.
+    expect(trials()).toBe(shop.turns() - 4);
+    expect(trials()).toBeLessThanOrEqual(14 + 4);
+    const whole = `SELECT count(*) AS n FROM (SELECT 1 FROM trials GROUP BY scenario_id, attempt HAVING count(*) = 2)`;
+    expect(shop.row<{ n: number }>(whole)?.n).toBe(7);
+    expect(shop.row<{ n: number }>(`SELECT count(*) AS n FROM eval_runs`)?.n).toBe(1);
   });
 
   it('approve asks a person: not an agent’s shell, not without a terminal, and no is no', async () => {

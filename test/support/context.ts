@@ -95,7 +95,7 @@ function notInThisTest(what: string): never {
 
 /** Suites of tests are as small as a keep allows; what the power of a real one has to be has tests of its own. */
 export function testConfig(values: WrittenConfig = {}): ConfigWithSources {
-  const small: WrittenConfig = { gate: { min_power: 0 } };
+  const small: WrittenConfig = { gate: { min_power: 0 }, live: { epochs: 2 } };
   return resolveConfig([
     { source: 'test', values: small },
     { source: 'test', values },

@@ -1,7 +1,7 @@
 import type { Completion, CompletionRequest, LanguageModel, TrialRunner, TrialSpec } from '../../src/ports.js';
-import type { Check, ScenarioSpec } from '../../src/schemas.js';
-import { insertScenario } from '../../src/store/scenarios.js';
+import type { Check } from '../../src/schemas.js';
 import { testContext, type TestContext, type TestContextOptions } from './context.js';
+import { addScenarios } from './suites.js';
 
 /** A proposer that plays its answers in order (the last one repeats), with all it was asked. */
 export interface FakeProposer extends LanguageModel {
@@ -88,19 +88,9 @@ export function addScenario(
   fixture: TestContext,
   scenario: { name: string; split?: 'train' | 'holdout'; input?: string; checks?: Check[] },
 ): number {
-  const spec: ScenarioSpec = {
-    input: scenario.input ?? `Do ${scenario.name}.`,
-    checks: scenario.checks ?? [{ must_contain: 'units' }],
-  };
-  return insertScenario(fixture.db, {
-    profileId: fixture.profileId,
-    name: scenario.name,
-    split: scenario.split ?? 'train',
-    group: scenario.name,
-    spec,
-    realToolsConfirmedBy: null,
-    at: fixture.clock.now(),
-  });
+  const { name, split = 'train', input, checks } = scenario;
+  const spec = { ...(input === undefined ? {} : { input }), ...(checks === undefined ? {} : { checks }) };
+  return addScenarios(fixture, { names: [name], split, spec })[0] ?? 0;
 }
 
 /** Enough holdout scenarios for the gate to be able to say keep, each asking for the word `units`. */

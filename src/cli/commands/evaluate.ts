@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { KarpathyError } from '../../errors.js';
+import { requireUndecided } from '../../services/evaluable.js';
 import { evaluationJob } from '../../services/evaluationJob.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { whichExperiment } from '../../services/whichExperiment.js';
@@ -23,12 +23,8 @@ export const evaluateCommand = command({
   async run(session, { id, underpowered }) {
     const { ctx } = session;
     const experiment = ownExperiment(ctx, whichExperiment(ctx, id));
-    if (experiment.state !== 'proposed') {
-      throw new KarpathyError(
-        'wrong_state',
-        `Experiment ${experiment.id} is ${experiment.state}; only a proposed one is tested.`,
-      );
-    }
+    // What is worth keeping by its verdict may still have a job that ends here.
+    if (experiment.state !== 'proposed') requireUndecided(ctx, experiment);
     await showEvidenceNotice(session);
     await showPreflight(session, { experimentId: experiment.id });
     await runInForeground(session, evaluationJob(ctx, experiment, { underpowered }));

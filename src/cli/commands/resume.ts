@@ -7,7 +7,7 @@ import { flag } from '../inputs.js';
 export const resumeCommand = command({
   path: 'resume',
   group: 'Decide',
-  summary: 'end a pause',
+  summary: 'end a pause, and queue again what it or an outage stopped',
   options: [{ flags: '--yes', summary: 'do not ask on the terminal' }],
   examples: ['resume', 'resume --yes'],
   withoutTerminal: 'Add --yes to skip the question.',

@@ -10,6 +10,7 @@ import { GUARD_FAILED } from '../trialOutcome.js';
 import { INIT_DIR, showable } from './bubblewrap.js';
 import type { Bubblewrap, Container } from './container.js';
 import { endpointOf, startForwarder } from './forwarder.js';
+import { NEEDS_A_KEY } from './reachableModel.js';
 import { runContained, userOf, type ContainerLimits, type ContainerSetup } from './runContained.js';
 
 export interface ContainerSettings {
@@ -104,7 +105,7 @@ function refuseLinkedCredentials({ paths }: LaidSlot): void {
   throw new KarpathyError(
     'host_failed',
     'Contained trials need a provider with an API key: a login (OAuth) can’t be taken into a container.',
-    { hint: 'Use `tools: simulated` for these scenarios, or give the profile a provider with an API key.' },
+    { hint: NEEDS_A_KEY },
   );
 }
 

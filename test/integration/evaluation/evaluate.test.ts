@@ -141,7 +141,7 @@ describe('faults outside the agent', () => {
       outcome: (spec) => (down ? infra('provider error: HTTP 401 wrong key') : spec.arm === 'candidate'),
     });
     await expect(evaluateExperiment(test.ctx, test.experimentId)).rejects.toMatchObject({
-      code: 'model_failed',
+      code: 'outage',
       message: expect.stringContaining('wrong key') as string,
     });
     expect(test.ran.length).toBeLessThan(20);

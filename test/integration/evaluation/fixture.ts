@@ -3,9 +3,9 @@ import type { Arm } from '#src/domain/experiment.js';
 import type { ModelIdentity } from '#src/schemas.js';
 import type { ScenarioSpec } from '#src/schemas.js';
 import type { CompletionRequest, LanguageModel, TrialEvidence, TrialResult, TrialSpec } from '#src/ports.js';
-import { createExperiment } from '#src/store/experiments.js';
+import { proposed } from '#test/support/experiments.js';
 import { sha256 } from '#src/ratchet/digest.js';
-import { insertScenario } from '#src/store/scenarios.js';
+import { addScenarios } from '#test/support/suites.js';
 import { DEFAULT_SOUL, testConfig, testContext, type TestContext } from '../../support/context.js';
 
 export const CANDIDATE = DEFAULT_SOUL.replace('Answer briefly.', 'Answer in one sentence.');
@@ -101,32 +101,18 @@ export function evaluation(options: EvaluationOptions): Evaluation {
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
   });
-  addScenarios(test, options);
-  const experimentId = createExperiment(test.db, {
-    profileId: test.profileId,
-    profile: 'dev',
-    targetProfileRoot: test.ctx.profile.rootPath,
-    targetRelpath: 'SOUL.md',
-    actor: 'person@cli',
-    reason: 'test',
-    at: test.clock.now(),
-    edit: editOf(options.proposer ?? 'p (http://p/v1)'),
-  });
-  return { ...test, experimentId, ran, closed: () => closed };
-}
-
-function addScenarios(test: TestContext, options: EvaluationOptions): void {
   for (const [split, count] of [
     ['train', options.train ?? 2],
     ['holdout', options.holdout ?? 14],
   ] as const) {
-    for (let index = 1; index <= count; index += 1) {
-      const name = `${split}-${index}`;
-      const spec = { input: `Question ${name}?`, checks: [{ must_contain: 'yes' }], ...options.spec };
-      const row = { profileId: test.profileId, name, split, group: name, spec, realToolsConfirmedBy: null };
-      insertScenario(test.db, { ...row, at: test.clock.now() });
-    }
+    addScenarios(test, {
+      names: Array.from({ length: count }, (_, index) => `${split}-${index + 1}`),
+      split,
+      spec: (name) => ({ input: `Question ${name}?`, checks: [{ must_contain: 'yes' }], ...options.spec }),
+    });
   }
+  const experimentId = proposed(test, editOf(options.proposer ?? 'p (http://p/v1)'));
+  return { ...test, experimentId, ran, closed: () => closed };
 }
 
 export function editOf(proposerModel: string) {

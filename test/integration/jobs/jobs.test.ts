@@ -8,6 +8,7 @@ import { immediate } from '#src/store/database.js';
 import { listLedger } from '#src/store/costLedger.js';
 import { findJob, listJobs } from '#src/store/jobs.js';
 import { testContext, type TestContext } from '../../support/context.js';
+import { proposed } from '../../support/experiments.js';
 
 /** Beats when the test says so. */
 function manualTimers(): Timers & { beat(): void; running(): number } {
@@ -183,15 +184,18 @@ describe('a job', () => {
     });
   });
 
-  it.each(['budget', 'model_limit'] as const)('waits for a person after %s, and goes on when asked', async (code) => {
-    const fixture = testContext();
-    const id = queue(fixture);
-    await failure(run(fixture, id, { handler: () => Promise.reject(new KarpathyError(code, 'no more')) }));
-    expect(findJob(fixture.db, id)).toMatchObject({ state: 'waiting', error: { code } });
-    expect(queue(fixture)).toBe(id);
-    await run(fixture, id, { handler: async () => undefined });
-    expect(findJob(fixture.db, id)).toMatchObject({ state: 'finished', error: null });
-  });
+  it.each(['budget', 'model_limit', 'outage'] as const)(
+    'waits for a person after %s, and goes on when asked',
+    async (code) => {
+      const fixture = testContext();
+      const id = queue(fixture);
+      await failure(run(fixture, id, { handler: () => Promise.reject(new KarpathyError(code, 'no more')) }));
+      expect(findJob(fixture.db, id)).toMatchObject({ state: 'waiting', error: { code } });
+      expect(queue(fixture)).toBe(id);
+      await run(fixture, id, { handler: async () => undefined });
+      expect(findJob(fixture.db, id)).toMatchObject({ state: 'finished', error: null });
+    },
+  );
 
   it('ends at once when it is cancelled in the queue', () => {
     const fixture = testContext();
@@ -248,6 +252,20 @@ describe('a job', () => {
     expect(stateOf(fixture, id)).toBe('waiting');
     expect(resumeProfile(fixture.ctx)).toMatchObject({ pausedAt: null, queuedJobs: [id] });
     expect(findJob(fixture.db, id)).toMatchObject({ state: 'queued', error: null });
+  });
+
+  it('is in the queue again when an outage is over and a person resumes, but for a window’s, which is tried again', async () => {
+    const fixture = testContext();
+    const outage = () => Promise.reject(new KarpathyError('outage', 'All were lost.', { hint: 'Check the network.' }));
+    const id = queue(fixture);
+    expect((await failure(run(fixture, id, { handler: outage }))).hint).toContain(
+      'Check the network. When it is mended, `hermes karpathy resume`',
+    );
+    expect(resumeProfile(fixture.ctx).queuedJobs).toEqual([id]);
+    expect(findJob(fixture.db, id)).toMatchObject({ state: 'queued', error: null });
+    const window = enqueue(fixture.ctx, { kind: 'window', experimentId: proposed(fixture) });
+    await failure(run(fixture, window, { handler: outage }));
+    expect(stateOf(fixture, window)).toBe('failed');
   });
 
   it('waits when its executor died before it saw the pause', async () => {

@@ -6,20 +6,16 @@ import { enqueue } from '#src/services/enqueue.js';
 import { startProposal } from '#src/services/propose.js';
 import { runJobNow } from '#src/services/work.js';
 import { listExperiments } from '#src/store/experiments.js';
-import { insertScenario } from '#src/store/scenarios.js';
 import type { TestContext } from '../../support/context.js';
-import { echoingRunner, fakeProposer, insertAnswer, proposingContext } from '../../support/proposals.js';
+import { addHoldout, echoingRunner, fakeProposer, insertAnswer, proposingContext } from '../../support/proposals.js';
+import { addScenarios } from '../../support/suites.js';
 import { fail, startModelServer, say } from '../../support/modelServer/index.js';
 
 const MODEL = { by: 'model' } as const;
 const ALONE = { evaluate: false };
 
 function addTrain(test: TestContext, count: number): void {
-  for (let i = 1; i <= count; i += 1) {
-    const spec = { input: `Question ${i}?`, checks: [{ must_contain: 'kg' }] };
-    const row = { profileId: test.profileId, name: `train-${i}`, split: 'train' as const, group: `g${i}`, spec };
-    insertScenario(test.db, { ...row, realToolsConfirmedBy: null, at: 1 });
-  }
+  addScenarios(test, { names: Array.from({ length: count }, (_, index) => `train-${index + 1}`), split: 'train' });
 }
 
 function experiments(test: TestContext) {
@@ -51,11 +47,7 @@ describe('a proposer that is down', () => {
   it('is noticed by an autonomous run before each of its edits', async () => {
     const test = proposingContext({ proposer: down() });
     addTrain(test, 2);
-    for (let i = 1; i <= 12; i += 1) {
-      const spec = { input: `Hidden ${i}?`, checks: [{ must_contain: 'kg' }] };
-      const row = { profileId: test.profileId, name: `holdout-${i}`, split: 'holdout' as const, group: `h${i}`, spec };
-      insertScenario(test.db, { ...row, realToolsConfirmedBy: null, at: 1 });
-    }
+    addHoldout(test);
     const jobId = enqueue(test.ctx, { kind: 'run', experimentId: null });
     await expect(runJobNow(test.ctx, jobId)).rejects.toMatchObject({ code: 'model_failed' });
     expect(experiments(test)).toEqual([]);

@@ -3,11 +3,15 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import type { WrittenConfig } from '#src/config.js';
 import { isKarpathyError } from '#src/errors.js';
+import { work } from '#src/services/work.js';
 import { runSlash } from '#src/slash/run.js';
+import { listJobs } from '#src/store/jobs.js';
 import { SLASH_NAMES } from '#src/text/next.js';
 import { getExperiment } from '#src/store/experiments.js';
 import { findProfile } from '#src/store/profiles.js';
 import { DEFAULT_SOUL, testContext, type TestContext } from '../../support/context.js';
+import { proposingContext } from '../../support/proposals.js';
+import { addScenarios } from '../../support/suites.js';
 import { appendedLine, approved, judged, live, NEW_SENTENCE, proposed } from '../../support/experiments.js';
 
 const APPLIED = `${DEFAULT_SOUL}${NEW_SENTENCE}\n`;
@@ -126,6 +130,19 @@ describe('deciding in a local chat, where a person typed it', () => {
     expect(await say('propose --rewrite two Answer.')).toContain('must be the number of a sentence');
   });
 
+  it('calibrates in the background once a person has seen what it takes', async () => {
+    fixture = proposingContext();
+    addScenarios(fixture, { names: ['a', 'b'], split: 'holdout' });
+    expect(await say('calibrate --show')).toContain('was never calibrated');
+    expect(await say('calibrate')).toMatch(/2 holdout scenarios, 3 pairs each[\s\S]*send: \/karpathy calibrate --yes/);
+    expect(listJobs(fixture.db, { profileId: fixture.profileId })).toEqual([]);
+    // Its Hermes is a Node, which knows no such command and ends.
+    expect(await say('calibrate --yes')).toContain('Job 1 runs in the background.');
+    expect(listJobs(fixture.db, { profileId: fixture.profileId })).toMatchObject([{ kind: 'calibrate' }]);
+    await work(fixture.ctx);
+    expect(await say('calibrate --show')).toContain('Calibration 1');
+  });
+
   it('says what a rule refuses, and changes nothing', async () => {
     const id = await live(fixture);
     writeFileSync(fixture.target, 'My own words.\n');
@@ -144,6 +161,7 @@ describe('in a messaging gateway', () => {
     'pause',
     'resume',
     'propose',
+    'calibrate --yes',
   ];
   const allowing = (platform: string): WrittenConfig => ({ slash: { allow_changes_from: [platform] } });
 

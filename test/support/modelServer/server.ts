@@ -11,6 +11,8 @@ export interface ModelServerOptions {
   readonly contextLength?: number;
   /** When set, a request without this key is answered with 401. */
   readonly apiKey?: string;
+  /** Default: a free one. */
+  readonly port?: number;
 }
 
 export interface ReceivedRequest {
@@ -33,14 +35,18 @@ export interface ModelServer {
   chats(): readonly ChatRequest[];
   /** Replaces what a model does from now on. */
   setModel(name: string, responder: Responder): void;
+  /** As when the network goes away: nobody can connect any more, and what is open gets no answer. */
+  vanish(): void;
   close(): Promise<void>;
 }
 
-/** An OpenAI-compatible model server on the loopback address, on a free port. */
+/** An OpenAI-compatible model server on the loopback address. */
 export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
   const models = new Map(Object.entries(options.models));
   const received: ReceivedRequest[] = [];
+  let gone = false;
   const server = createServer((request, response) => {
+    if (gone) return;
     handle(request, response).catch((error: unknown) => {
       if (!response.headersSent) sendError(response, 500, error instanceof Error ? error.message : String(error));
       else response.destroy();
@@ -68,7 +74,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     send(response, { chat, reply });
   };
 
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  await new Promise<void>((ready) => server.listen(options.port ?? 0, '127.0.0.1', ready));
   const { port } = server.address() as AddressInfo;
   return {
     baseUrl: `http://127.0.0.1:${port}/v1`,
@@ -76,6 +82,10 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     received,
     chats: () => received.flatMap((r) => (r.chat === null ? [] : [r.chat])),
     setModel: (name, responder) => void models.set(name, responder),
+    vanish: () => {
+      gone = true;
+      server.close();
+    },
     close: () =>
       new Promise<void>((closed) => {
         server.close(() => closed());
