@@ -37,7 +37,7 @@ export interface HermesProcess {
 }
 
 /** What it has left is of use after a deadline; a trial that is stopped counts for nothing, and somebody waits. */
-const KILL_GRACE_MS = { deadline: 2000, abort: 1000 };
+const KILL_GRACE_MS = { deadline: 2000, abort: 300 };
 
 /**
  * Waits for a process that `send` can signal: asks it to end at the deadline or an abort, and kills it when it

@@ -52,7 +52,7 @@ export interface Shop {
    * Lets the agent answer so many more requests; those after them wait for ever, which the promise tells of once there
    * are as many as there are slots. `release` has the agent answer again.
    */
-  holdAfter(turns: number): { readonly held: Promise<void>; release(): void };
+  holdAfter(turns: number): { readonly held: Promise<void>; readonly release: () => void };
   /** Processes of the root that were not there when this was called. */
   newProcesses(): () => readonly Running[];
   /** What users said to the agent in all requests. */

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { pathsUnder } from '#src/hermes/paths.js';
@@ -108,6 +109,8 @@ describe.skipIf(missing !== null)('hermes karpathy in a terminal', () => {
     await vi.waitFor(() => expect(left()).toEqual([]), { timeout: 20_000, interval: 20 });
     return performance.now() - began;
   }
+  /** Two seconds, where there are not many more programs than processors to run them. */
+  const soon = () => ((loadavg()[0] ?? 0) > 4 * availableParallelism() ? 10_000 : 2_000);
   const trials = () => shop.row<{ n: number }>('SELECT count(*) AS n FROM trials')?.n ?? 0;
   /** What an executor that was stopped must not leave behind. */
   const halfDone = () => ({
@@ -125,7 +128,7 @@ describe.skipIf(missing !== null)('hermes karpathy in a terminal', () => {
     await held;
     expect(left().length).toBeGreaterThan(4);
     await shell.keys('C-c');
-    expect(await untilGone(left)).toBeLessThan(2_000);
+    expect(await untilGone(left)).toBeLessThan(soon());
     expect(await ended(130)).toContain('`hermes karpathy work` resumes it');
     expect([trials(), halfDone()]).toEqual([4, NOTHING]);
     release();
@@ -137,7 +140,7 @@ describe.skipIf(missing !== null)('hermes karpathy in a terminal', () => {
     await start('hermes karpathy work');
     await held;
     await hermesOk(shop.root, ['karpathy', 'pause', '--reason', 'lunch']);
-    expect(await untilGone(left)).toBeLessThan(2_000);
+    expect(await untilGone(left)).toBeLessThan(soon());
     expect(await ended(1)).toContain('job 1 (evaluate) paused: Job 1 was paused; what is finished is kept.');
     const stopped = JSON.parse(await hermesOk(shop.root, ['karpathy', 'status', '--json'])) as unknown;
     expect(stopped).toMatchObject({

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as surface from '../../src/index.js';
+import { listJobs } from '../../src/store/jobs.js';
 import { PROJECT_DIR } from '../support/project.js';
 import { temporaryDirectory, testContext } from '../support/context.js';
 import { live } from '../support/experiments.js';
+import { addScenarios } from '../support/suites.js';
 
 const { createRatchet } = surface;
 
@@ -45,6 +47,19 @@ describe('a ratchet opened by a program', () => {
   it('names a home that does not exist', async () => {
     const home = join(temporaryDirectory(), 'nowhere');
     await expect(createRatchet({ home, env: {} })).rejects.toMatchObject({ code: 'unknown_profile' });
+  });
+
+  it('calibrates through the job that other surfaces see', async () => {
+    const fixture = testContext();
+    const ratchet = await createRatchet({ home: fixture.ctx.profile.home, env: { PATH: '' } });
+    await expect(ratchet.calibrate()).rejects.toMatchObject({ code: 'bad_scenario' });
+    addScenarios(fixture, { names: ['a'], split: 'holdout' });
+    // There is no Hermes to run trials with.
+    await expect(ratchet.calibrate({ placebos: 0 })).rejects.toMatchObject({ code: 'host_failed' });
+    expect(listJobs(fixture.db, { profileId: fixture.profileId })).toMatchObject([
+      { kind: 'calibrate', state: 'failed', error: { code: 'host_failed' } },
+    ]);
+    ratchet.close();
   });
 
   it('decides only for a person, whose name is recorded', async () => {
