@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -56,11 +57,23 @@ export function frozenDir(source: Pick<SlotSource, 'slotsDir' | 'evalRunId'>): s
 export function slotTemplate(source: SlotSource): SlotTemplate {
   const dir = frozenDir(source);
   const home = join(dir, 'home');
-  // Written last, so that a copy that was broken off is made again.
+  // There as a whole, and last, so that a copy that was broken off anywhere is made again.
   const settings = join(dir, 'settings.json');
   if (existsSync(settings)) return { home, config: JSON.parse(readFileSync(settings, 'utf8')) as SlotConfig };
   const config = readSlotConfig(source.profileHome);
   rmSync(dir, { recursive: true, force: true });
+  try {
+    makeTemplate(source, { home, config });
+    writeFileSync(`${settings}.part`, JSON.stringify(config), { mode: 0o600 });
+    renameSync(`${settings}.part`, settings);
+  } catch (error) {
+    rmSync(dir, { recursive: true, force: true });
+    throw error;
+  }
+  return { home, config };
+}
+
+function makeTemplate(source: SlotSource, { home, config }: SlotTemplate): void {
   mkdirSync(join(home, 'cache'), { recursive: true, mode: 0o700 });
   for (const name of FROZEN) freeze(join(source.profileHome, name), join(home, name));
   // The host brings its own skills up to date at a start, which the profile's last start has done.
@@ -75,8 +88,6 @@ export function slotTemplate(source: SlotSource): SlotTemplate {
     ...COPY,
     filter: (path) => !path.endsWith('__pycache__'),
   });
-  writeFileSync(settings, JSON.stringify(config), { mode: 0o600 });
-  return { home, config };
 }
 
 /** Links are followed, for what they lead to may change; what is neither file nor directory stays behind. */

@@ -63,7 +63,6 @@ export function createTrialRunner(options: TrialRunnerOptions, host: HermesProce
     try {
       return { source, hold, template: slotTemplate(source) };
     } catch (error) {
-      rmSync(frozenDir(source), { recursive: true, force: true });
       hold.release();
       throw notLaid(frozenDir(source), error);
     }

@@ -40,7 +40,15 @@ function noRoom(problems: readonly Problem[], hint: string): KarpathyError {
 
 function nearestDirectory(path: string): string {
   for (let at = path; ; at = dirname(at)) {
-    if (statSync(at, { throwIfNoEntry: false })?.isDirectory() === true || at === dirname(at)) return at;
+    if (isDirectory(at) || at === dirname(at)) return at;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // not there, or behind one that may not be entered
   }
 }
 
