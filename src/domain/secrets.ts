@@ -93,17 +93,24 @@ const CUT = /(…|\.{3,})/;
 /** What may stand between a cut and the text that was cut. */
 const [CLOSING, OPENING] = ['."\' \n)]},;', '"\' \n([{'];
 
+interface Known {
+  /** Longest first. */
+  readonly forms: readonly string[];
+  readonly longest: number;
+}
+
 /** Whoever cut the text to a length may have cut through a secret: its part before or behind the cut goes too. */
 function withoutPieces(text: string, forms: readonly string[]): string {
-  const longest = forms[0]?.length ?? 0;
+  const known = { forms, longest: forms[0]?.length ?? 0 };
   const pieces = text.split(CUT).map((piece, index) => {
     if (index % 2 === 1 || piece.length < SHORTEST_SECRET) return piece;
-    return withoutEnding(withoutBeginning(piece, forms, longest), forms, longest);
+    return withoutEnding(withoutBeginning(piece, known), known);
   });
   return pieces.join('');
 }
 
-function withoutBeginning(text: string, forms: readonly string[], longest: number): string {
+/** Without the end of a secret at the beginning of the text. */
+function withoutBeginning(text: string, { forms, longest }: Known): string {
   let start = 0;
   while (start < text.length && OPENING.includes(text.charAt(start))) start++;
   const head = text.slice(start, start + longest);
@@ -116,7 +123,8 @@ function withoutBeginning(text: string, forms: readonly string[], longest: numbe
   return text;
 }
 
-function withoutEnding(text: string, forms: readonly string[], longest: number): string {
+/** Without the beginning of a secret at the end of the text. */
+function withoutEnding(text: string, { forms, longest }: Known): string {
   let end = text.length;
   while (end > 0 && CLOSING.includes(text.charAt(end - 1))) end--;
   const tail = text.slice(Math.max(0, end - longest), end);

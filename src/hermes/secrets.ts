@@ -108,17 +108,9 @@ export function dotEnv(text: string): [string, string][] {
   const lines = text.split(/\r?\n/).flatMap((line): [string, string][] => {
     const [, name, written = ''] = /([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/.exec(line) ?? [];
     if (name === undefined) return [];
-    const quoted = /^(["'])(.*)\1\s*(?:#.*)?$/.exec(written.trim());
-    return [
-      [
-        name,
-        quoted?.[2] ??
-          written
-            .trim()
-            .replace(/\s+#.*$/, '')
-            .replace(/^["']/, ''),
-      ],
-    ];
+    const text = written.trim();
+    const quoted = /^(["'])(.*)\1\s*(?:#.*)?$/.exec(text);
+    return [[name, quoted?.[2] ?? text.replace(/\s+#.*$/, '').replace(/^["']/, '')]];
   });
   const several = [...text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(["'])([^"']*\n[^"']*)\2/gm)];
   const found = [...lines, ...several.map(([, name = '', , value = '']): [string, string] => [name, value])];

@@ -22,7 +22,7 @@ import { tagsWithoutFacts } from '../store/sessionTags.js';
 import type { Context } from './context.js';
 import { ingestSpool, type IngestSummary } from './ingest.js';
 import { measureSessions } from './measureSessions.js';
-import { experimentWindows, type MetricsWindow } from './metricsWindows.js';
+import { experimentWindows, notBackwards, type MetricsWindow } from './metricsWindows.js';
 import { requireProfile } from './requireProfile.js';
 import { resolveTags } from './resolveTags.js';
 
@@ -54,7 +54,8 @@ export function collectMetrics(ctx: Context, window?: MetricsWindow): CollectRes
   resolveTags(ctx, profile, unknown);
   const log = collectLog(ctx, profile);
   measureSessions(ctx, profile);
-  if (window !== undefined) return { ingested, snapshots: [snapshot(ctx, { profile, window, log })] };
+  if (window !== undefined)
+    return { ingested, snapshots: [snapshot(ctx, { profile, window: notBackwards(window), log })] };
   const days = changedDays(ctx.db, profile.id);
   // Before the days, whose marks go with them: a collection that breaks off is made up for by the next one.
   const windows = experimentWindows(ctx, profile.id).filter((one) =>

@@ -49,7 +49,12 @@ function windowsOf(
     startedAt: appliedAt,
     endedAt: closedAt ?? now - (now % DAY_MS) + DAY_MS,
   };
-  if (closedAt === null) return [before, live];
+  if (closedAt === null) return [before, live].map(notBackwards);
   const endedAt = Math.max(closedAt, Math.min(closedAt + length, newer?.appliedAt ?? Infinity));
-  return [before, live, { kind: 'after', experimentId, startedAt: closedAt, endedAt }];
+  return [before, live, { kind: 'after', experimentId, startedAt: closedAt, endedAt } as const].map(notBackwards);
+}
+
+/** Where the clock was set back, a window would end before it began; then it is empty. */
+export function notBackwards(window: MetricsWindow): MetricsWindow {
+  return { ...window, endedAt: Math.max(window.startedAt, window.endedAt) };
 }

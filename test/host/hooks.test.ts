@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { markerKey, pathsUnder } from '../../src/hermes/paths.js';
 import { spoolEventSchema, type SpoolEvent } from '../../src/schemas.js';
@@ -13,6 +14,7 @@ import {
   type HermesRoot,
 } from '../support/hermesHost.js';
 import { simulatedModel, startModelServer, type ModelServer } from '../support/modelServer/index.js';
+import { STATE_SCHEMA_22 } from '../support/stateSchema.js';
 import { openTerminal, tmuxMissing } from '../support/tmux.js';
 
 describe('the hooks in the real Hermes', () => {
@@ -59,6 +61,22 @@ describe('the hooks in the real Hermes', () => {
     expect(pre?.hook === 'pre_llm_call' && post?.hook === 'post_llm_call' && pre.session_id === post.session_id).toBe(
       true,
     );
+  });
+
+  it('go with a state.db whose tables are, column for column, those that other tests make', () => {
+    const made = new Database(':memory:');
+    made.exec(STATE_SCHEMA_22);
+    const stored = new Database(join(root.home, 'state.db'), { readonly: true });
+    const version = stored.prepare('SELECT version FROM schema_version').pluck().get() as number;
+    const columns = (db: Database.Database) =>
+      ['sessions', 'messages', 'session_model_usage'].map((table) => [
+        table,
+        (db.pragma(`table_info(${table})`) as { name: string; type: string; notnull: number; pk: number }[])
+          .map(({ name, type, notnull, pk }) => `${name} ${type} ${notnull} ${pk}`)
+          .sort(),
+      ]);
+    expect([version, Object.fromEntries(columns(stored))]).toEqual([22, Object.fromEntries(columns(made))]);
+    for (const db of [made, stored]) db.close();
   });
 
   it('do so in -z too', async () => {

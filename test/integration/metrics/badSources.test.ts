@@ -264,12 +264,32 @@ describe('in a live window', () => {
     for (const at of [appliedAt + YEAR, appliedAt - YEAR, appliedAt + 2 * YEAR, 0]) {
       fixture.clock.set(at);
       await tick(fixture.ctx);
+      const { snapshots } = collectMetrics(fixture.ctx, {
+        kind: 'live',
+        experimentId: id,
+        startedAt: appliedAt,
+        endedAt: at,
+      });
+      expect(snapshots).toMatchObject([{ sessionsStarted: 0 }]);
     }
     expect(readFileSync(fixture.target)).toEqual(before);
     expect(getExperiment(fixture.db, id).state).toBe('live');
     fixture.clock.set(appliedAt + 60_000);
     for (const name of ['a', 'b', 'c']) completedSession(fixture, { id: name, prompt: NEW, startedAt: appliedAt + 1 });
     expect(counted(fixture)).toBe(3);
+  });
+
+  it('a clock that was ahead at the apply hides sessions until it gets there, and that is all', async () => {
+    const { fixture, id, appliedAt } = await applied();
+    fixture.clock.set(appliedAt - DAY);
+    completedSession(fixture, { id: 'a', prompt: NEW, startedAt: appliedAt - DAY });
+    expect(refreshWindows(fixture.ctx)).toMatchObject([
+      { due: null, conflict: null, fault: null, counts: { counted: 0 } },
+    ]);
+    fixture.clock.set(appliedAt + 60_000);
+    completedSession(fixture, { id: 'b', prompt: NEW, startedAt: appliedAt + 1 });
+    expect(counted(fixture)).toBe(1);
+    expect(getExperiment(fixture.db, id)).toMatchObject({ state: 'live', liveExtensions: 0 });
   });
 
   it('sessions whose clock went back between their turns keep the start that was seen, and no negative time', async () => {
