@@ -18,6 +18,8 @@ const PLAN = JSON.stringify({
   padding: 'x'.repeat(10_000),
 });
 const EVIDENCE = 'e'.repeat(64);
+const SPEC = { input: 'Do.', checks: [{ must_contain: 'x' }] };
+const SNAPSHOT = { id: 1, name: 'one', split: 'holdout', group: 'one', spec: SPEC };
 
 /**
  * Writes a history straight into the controller DB: sessions up to now, each with figures; closed experiments with the
@@ -32,6 +34,7 @@ export function writeHistory(
   const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
   const values = {
     ...{ profileId, root, now, apart: APART_MS, ...size, trials: TRIALS_EACH, plan: PLAN, evidence: EVIDENCE },
+    ...{ spec: JSON.stringify(SPEC), snapshot: JSON.stringify(SNAPSHOT) },
     ...{ base, baseSha: hash(base), soul, soulSha: hash(soul) },
   };
   immediate(db, () => {
@@ -40,6 +43,8 @@ export function writeHistory(
       db.prepare(sql).run(Object.fromEntries(used));
     }
   });
+  // No history comes in one transaction: its journal would be as long as itself.
+  db.pragma('wal_checkpoint(TRUNCATE)');
 }
 
 const EACH_EXPERIMENT =
@@ -48,7 +53,7 @@ const EACH_TAG = 'WITH RECURSIVE n (i) AS (SELECT @tags UNION ALL SELECT i - 1 F
 
 const STATEMENTS = [
   `INSERT INTO scenarios (profile_id, name, split, group_name, spec, content_sha256, first_used_at, created_at)
-   VALUES (@profileId, 'one', 'holdout', 'one', '{"input":"Do.","checks":[{"must_contain":"x"}]}', @evidence, 1, 1)`,
+   VALUES (@profileId, 'one', 'holdout', 'one', @spec, @evidence, 1, 1)`,
   `INSERT INTO experiments (profile_id, profile, target_profile_root, target_relpath, state, operation, sentence_number,
      sentence_before, sentence_after, edit_key, base_content, base_sha256, candidate_content, candidate_sha256,
      proposer_model, verdict, verdict_reason, evidence_fingerprint, approved_at, applied_at, verified_at, reverted_at,
@@ -93,7 +98,7 @@ const STATEMENTS = [
    FROM trials AS t JOIN eval_runs AS r ON r.id = t.eval_run_id`,
   `INSERT INTO experiment_scenario_results (experiment_id, eval_run_id, scenario_id, arm, split, group_name, pass_fail,
      passes, epochs, infra, scenario_snapshot, created_at)
-   SELECT experiment_id, id, 1, 'candidate', 'holdout', 'one', 'pass', 6, 6, 0, '{}', 1 FROM eval_runs`,
+   SELECT experiment_id, id, 1, 'candidate', 'holdout', 'one', 'pass', 6, 6, 0, @snapshot, 1 FROM eval_runs`,
   `INSERT INTO jobs (profile_id, experiment_id, kind, state, payload, requested_by, created_at, finished_at)
    ${EACH_EXPERIMENT} SELECT @profileId, id, 'evaluate', 'finished', '{}', 'person@cli', at, at FROM e`,
   `INSERT INTO file_operations (experiment_id, kind, path, mode, prior_sha256, prior_content, new_sha256, new_content,

@@ -37,17 +37,29 @@ export interface ErrorSums {
   readonly lastSpent: number;
 }
 
-/** By epoch and kind. A profile may have thousands of consultations: they are summed up within one index. */
+/**
+ * By epoch and kind. A profile may have thousands of consultations: they are summed up within one index, and what was
+ * kept is taken off. `spent` is exact to the rounding of a sum.
+ */
 export function errorSums(db: Db, profileId: number): ErrorSums[] {
-  // The condition is that of eval_runs_kept, word for word.
+  // The condition on eval_runs is that of eval_runs_kept, word for word.
   return db
     .prepare<[{ profileId: number }], ErrorSums>(
-      `WITH kept AS (SELECT id FROM eval_runs
-         WHERE profile_id = @profileId AND state = 'finished' AND json_extract(decision, '$.verdict') = 'keep')
-       SELECT epoch_id AS epochId, kind, count(*) AS consultations,
-         coalesce(sum(alpha) FILTER (WHERE eval_run_id NOT IN kept), 0.0) AS spent,
-         coalesce(max(consultation) FILTER (WHERE eval_run_id NOT IN kept), 0) AS lastSpent
-       FROM error_budget_ledger INDEXED BY error_budget_sums WHERE profile_id = @profileId GROUP BY epoch_id, kind`,
+      `WITH paid AS MATERIALIZED (
+         SELECT epoch_id, kind, count(*) AS consultations, sum(alpha) AS alpha
+         FROM error_budget_ledger INDEXED BY error_budget_sums WHERE profile_id = @profileId GROUP BY epoch_id, kind),
+       kept AS MATERIALIZED (
+         SELECT l.epoch_id, l.kind, l.consultation, l.alpha FROM eval_runs AS r
+           JOIN error_budget_ledger AS l ON l.eval_run_id = r.id
+         WHERE r.profile_id = @profileId AND r.state = 'finished' AND json_extract(r.decision, '$.verdict') = 'keep')
+       SELECT epoch_id AS epochId, kind, consultations,
+         max(0.0, alpha - coalesce((SELECT sum(k.alpha) FROM kept AS k
+           WHERE k.epoch_id = paid.epoch_id AND k.kind = paid.kind), 0.0)) AS spent,
+         coalesce((SELECT l.consultation FROM error_budget_ledger AS l JOIN eval_runs AS r ON r.id = l.eval_run_id
+           WHERE l.epoch_id = paid.epoch_id AND l.kind = paid.kind
+             AND NOT (r.state = 'finished' AND ifnull(json_extract(r.decision, '$.verdict'), '') = 'keep')
+           ORDER BY l.consultation DESC LIMIT 1), 0) AS lastSpent
+       FROM paid`,
     )
     .all({ profileId });
 }

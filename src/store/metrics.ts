@@ -130,12 +130,11 @@ export interface WindowKey {
 }
 
 export function findSnapshot(db: Db, key: WindowKey): MetricsSnapshot | null {
-  const row = db
-    .prepare(
-      `${SELECT} WHERE profile_id = @profileId AND ifnull(experiment_id, 0) = ifnull(@experimentId, 0)
-         AND window_kind = @windowKind AND window_started_at = @windowStartedAt`,
-    )
-    .get(key) as Stored | undefined;
+  const row = prepared(
+    db,
+    `${SELECT} WHERE profile_id = @profileId AND ifnull(experiment_id, 0) = ifnull(@experimentId, 0)
+       AND window_kind = @windowKind AND window_started_at = @windowStartedAt`,
+  ).get(key) as Stored | undefined;
   return row === undefined ? null : fromStored(row);
 }
 
@@ -143,7 +142,8 @@ export function findSnapshot(db: Db, key: WindowKey): MetricsSnapshot | null {
 export function saveSnapshot(db: Db, snapshot: Omit<MetricsSnapshot, 'id'>): void {
   const keys = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
   const columns = keys.map((key) => COLUMNS[key]);
-  db.prepare(
+  prepared(
+    db,
     `INSERT INTO metrics_snapshots (${columns.join(', ')}) VALUES (${keys.map((key) => `@${key}`).join(', ')})
      ON CONFLICT (profile_id, ifnull(experiment_id, 0), window_kind, window_started_at)
      DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}`,
@@ -200,10 +200,13 @@ interface Span {
 
 const STARTED_IN = 't.profile_id = @profileId AND t.started_at >= @from AND t.started_at < @to';
 
-const JOINED = `session_tags AS t
+const joined = (index: string) => `session_tags AS t ${index}
   LEFT JOIN session_usage AS u ON u.profile_id = t.profile_id AND u.session_id = t.session_id
   LEFT JOIN session_log_counts AS c ON c.profile_id = t.profile_id AND c.session_id = t.session_id
   WHERE ${STARTED_IN}`;
+const JOINED = joined('');
+/** In the order of the texts, so that a million sessions need not be sorted by it. */
+const JOINED_BY_CONTENT = joined('INDEXED BY session_tags_by_content');
 
 /** A sum of what is known; null when it is known of no session. */
 const SUMS = `count(*) AS sessionsStarted, sum(t.completed_turns > 0) AS sessionsCompleted,
@@ -225,7 +228,7 @@ export function sumSessions(db: Db, span: Span): Sums {
   return Object.fromEntries(Object.keys(row).map((key) => [key, 0])) as unknown as Sums;
 }
 
-/** The same by the text the sessions carried, newest text first; null = not known. */
+/** The same by the text the sessions carried, newest text first; null = not known. A `from` of 0 is all there is. */
 export function sumSessionsByContent(
   db: Db,
   span: Span,
@@ -233,7 +236,7 @@ export function sumSessionsByContent(
   return db
     .prepare(
       `SELECT t.content_sha256 AS contentSha256, min(t.started_at) AS firstAt, max(t.started_at) AS lastAt, ${SUMS}
-       FROM ${JOINED} AND t.excluded_reason IS NULL GROUP BY t.content_sha256 ORDER BY max(t.started_at) DESC`,
+       FROM ${span.from > 0 ? JOINED : JOINED_BY_CONTENT} AND t.excluded_reason IS NULL GROUP BY t.content_sha256 ORDER BY max(t.started_at) DESC`,
     )
     .all(span) as (Sums & { contentSha256: string | null; firstAt: number; lastAt: number })[];
 }

@@ -86,3 +86,11 @@ test('the configuration names the file once, and models as init takes them', () 
   expect(text).toMatch(/allow_changes_from +default +\[\]/);
   expect(text.split('/r/config.yaml')).toHaveLength(2);
 });
+
+test('a long table keeps its columns in line, whatever part of it is the widest', () => {
+  const rows = Array.from({ length: 450 }, (_, n) => [n === 449 ? 'a wide one' : String(n), `row ${n}`]);
+  const lines = table(look, ['id', 'what'], rows).split('\n');
+  expect(lines).toHaveLength(451);
+  expect(lines[0]).toMatch(/^id +what$/);
+  expect(new Set(lines.slice(1).map((line) => line.indexOf('row')))).toEqual(new Set(['a wide one'.length + 2]));
+});
