@@ -1,3 +1,4 @@
+import { isKarpathyError } from '../errors.js';
 import { findProfile } from '../store/profiles.js';
 import type { Context } from './context.js';
 import { refreshExpiredEvidence } from './evidenceEpochs.js';
@@ -13,8 +14,15 @@ import { watchVerified } from './watch.js';
 export async function prepare(ctx: Context): Promise<string[]> {
   if (findProfile(ctx.db, ctx.profile.rootPath) === null) return [];
   const settled = await reconcileOperations(ctx);
-  refreshWindows(ctx);
-  await refreshExpiredEvidence(ctx);
-  watchVerified(ctx);
-  return settled.map((operation) => operation.message);
+  const notes = settled.map((operation) => operation.message);
+  try {
+    refreshWindows(ctx);
+    await refreshExpiredEvidence(ctx);
+    watchVerified(ctx);
+  } catch (error) {
+    // On a full or read-only disk a command that only looks goes on; one that writes says so itself.
+    if (!isKarpathyError(error) || error.code !== 'io') throw error;
+    notes.push(`Sessions are not counted now. ${error.message}`);
+  }
+  return notes;
 }

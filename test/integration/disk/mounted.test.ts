@@ -14,6 +14,7 @@ if (refused !== null) console.log(`not tested on real file systems, ${refused}`)
 
 interface Report {
   readonly outcomes: readonly Outcome[];
+  readonly looked: { readonly notes: readonly string[]; readonly state: string };
   readonly meanwhile: Readonly<Record<string, unknown>>;
 }
 
@@ -43,6 +44,11 @@ describe.skipIf(refused !== null)('on a real file system', () => {
       if (fault === 'nearly full')
         expect(error?.message).toMatch(/Nothing was changed: .* has \d.* left, and about .* are needed for/);
     }
+  });
+
+  it('a command that only looks goes on, and says what could not be done', () => {
+    expect(report.looked.state).toBe('live');
+    expect(report.looked.notes.join()).toMatch(/^Sessions are not counted now\. .*karpathy-test-/);
   });
 
   it('a disk that fills up under a job makes it wait, and its verdict comes when there is room', () => {

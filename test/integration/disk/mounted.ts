@@ -19,10 +19,12 @@ import { applyExperiment } from '#src/services/apply.js';
 import { backup } from '#src/services/backup.js';
 import type { Context } from '#src/services/context.js';
 import { evaluationJob } from '#src/services/evaluationJob.js';
+import { ingestSpool } from '#src/services/ingest.js';
 import { initProfile } from '#src/services/init.js';
 import { prepare } from '#src/services/prepare.js';
 import { startProposal } from '#src/services/propose.js';
 import { revertExperiment } from '#src/services/revert.js';
+import { status } from '#src/services/status.js';
 import { snapshotExport } from '#src/services/snapshotExport.js';
 import { enqueue, runJobNow, work } from '#src/services/work.js';
 import { getExperiment, listExperiments } from '#src/store/experiments.js';
@@ -91,7 +93,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
         Array.from({ length: EVENTS }, (_, id) => line(id)),
       );
     },
-    run: prepare,
+    run: (ctx) => ingestSpool(ctx),
     done: (ctx) => number(ctx, 'SELECT count(*) FROM spool_events') === EVENTS,
   },
   backup: {
@@ -199,6 +201,17 @@ async function tryOut(place: string, name: string, fault: Outcome['fault']): Pro
   return { operation: name, fault, error, changed, retry };
 }
 
+/** What only looks goes on where the disk has too little room: the notes of its start, and that there is an answer. */
+async function looking(place: string): Promise<Record<string, unknown>> {
+  const root = join(place, 'looking');
+  mkdirSync(root);
+  mount('-t', 'tmpfs', '-o', 'size=96m,mode=700', 'tmpfs', root);
+  const events = (bench: Bench) => OPERATIONS.ingest?.build(bench);
+  await buildRoot(root, async (bench) => (await live(bench), events(bench)), { git: false });
+  fill(root, NEARLY_FULL);
+  return within(root, async (ctx) => ({ notes: await prepare(ctx), state: (await status(ctx)).experiment?.state }));
+}
+
 /** A disk that fills up while a job runs: the job waits, and goes on when there is room. */
 async function fullMeanwhile(place: string): Promise<Record<string, unknown>> {
   const root = join(place, 'meanwhile');
@@ -229,4 +242,4 @@ const outcomes: Outcome[] = [];
 for (const name of Object.keys(OPERATIONS)) {
   for (const fault of ['nearly full', 'full', 'read-only'] as const) outcomes.push(await tryOut(place, name, fault));
 }
-console.log(JSON.stringify({ outcomes, meanwhile: await fullMeanwhile(place) }));
+console.log(JSON.stringify({ outcomes, looked: await looking(place), meanwhile: await fullMeanwhile(place) }));
