@@ -1,7 +1,8 @@
 /**
  * One-sided exact sign-flip (paired randomisation) p: if the two arms were exchangeable within every group, the
  * chance of a total at least as large as the one seen. Flipping the groups of a subset F turns the total S into
- * S - 2 * sum(F), so p is the share of subsets whose sum is <= 0. (R. A. Fisher, The Design of Experiments, 1935, chapter III.)
+ * S - 2 * sum(F), so p is the share of subsets whose sum is <= 0. (R. A. Fisher, The Design of Experiments, 1935,
+ * chapter III.)
  *
  * Dynamic programming over the integer sums: O(n * sum |d|), no Monte Carlo, no seed.
  *

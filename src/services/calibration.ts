@@ -46,8 +46,8 @@ export interface CalibrationPlan {
 /**
  * Lays a calibration out and writes nothing. Without wishes an open calibration goes on; what is not wished has its
  * default: three epochs, the holdout too, and one paraphrase where there are train scenarios and a proposer.
- * @throws KarpathyError `bad_scenario` without scenarios or for one that can't be run here, `bad_config` without the judge
- *   that one asks for, `bad_edit` for a placebo that can't be applied, `wrong_state` when another calibration is open
+ * @throws KarpathyError `bad_scenario` without scenarios or for one that can't be run here, `bad_config` without the
+ *   judge that one asks for, `bad_edit` for a placebo that can't be applied, `wrong_state` when another one is open
  */
 export async function planCalibration(ctx: Context, wishes: Partial<CalibrationOptions>): Promise<CalibrationPlan> {
   const profile = requireProfile(ctx);

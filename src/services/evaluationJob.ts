@@ -8,8 +8,8 @@ import { requireRoomForTrials } from './room.js';
 /**
  * The job that brings a proposed experiment to its verdict: the one that is open, whatever it waits for, else a new
  * one, which drafts first when there is no edit yet. Returns its id.
- * @throws KarpathyError `wrong_state` when it is not proposed any more, or its verdict is keep already; `io` without room
- *   for the slots
+ * @throws KarpathyError `wrong_state` when it is not proposed any more, or its verdict is keep already; `io` without
+ *   room for the slots
  */
 export function evaluationJob(ctx: Context, experiment: ExperimentRow, options: { underpowered: boolean }): number {
   const open = listJobs(ctx.db, { profileId: experiment.profileId, open: true }).find(
