@@ -57,6 +57,8 @@ def _leave_place(home, plan, done, left):
             _remove(place, done, left)
         else:
             done.append(place)
+    if home["link"] or home["directory"]:
+        _remove_if_empty(os.path.dirname(place))
 
 
 def _clean_config(home, done, left):

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -51,6 +51,26 @@ describe('a fresh install, before set-up', () => {
     const { stdout } = await execa('git', ['status', '--porcelain', '--ignored'], { cwd: dir });
     expect(stdout.split('\n').filter((line) => line !== '' && !line.includes('__pycache__'))).toEqual([]);
     expect(existsSync(root.dbPath)).toBe(false);
+  });
+
+  it('uninstalls without a worker: it says what to remove by hand, and goes on with an uninstall that was killed', async () => {
+    const place = join(root.home, 'plugins', PLUGIN);
+    const byHand = await runHermes(root, ['karpathy', 'uninstall', '--purge', '--yes']);
+    expect(byHand.exitCode).toBe(3);
+    expect(byHand.stderr).toContain('Or by hand:');
+    expect(byHand.stderr).toContain(`remove ${place}`);
+    // As a worker leaves it that dies when its own runtime is gone already.
+    const home = { profile: 'default', home: root.home, section: false, link: false, directory: true };
+    const list = {
+      root: root.home,
+      homes: [{ ...home, entries: ['plugins.enabled'] }],
+      remove: [join(root.dataDir, 'runtime')],
+    };
+    mkdirSync(root.dataDir, { recursive: true });
+    writeFileSync(join(root.dataDir, 'uninstall.json'), JSON.stringify(list));
+    expect(await hermesOk(root, ['karpathy', 'uninstall'])).toContain('Went on with the uninstall');
+    expect([existsSync(place), existsSync(root.dataDir)]).toEqual([false, false]);
+    expect(readFileSync(join(root.home, 'config.yaml'), 'utf8')).not.toContain(PLUGIN);
   });
 });
 
