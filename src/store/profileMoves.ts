@@ -104,10 +104,17 @@ export function hasHistory(db: Db, profileId: number): boolean {
 
 /** Hands the sessions of a profile without a history to another one, and removes its row. */
 export function absorbProfile(db: Db, absorbed: number, into: number): void {
+  // Its sessions count from now on in the other's days.
+  db.prepare(
+    `INSERT INTO days_to_sum (profile_id, day)
+     SELECT DISTINCT ?, started_at - started_at % 86400000 FROM session_tags WHERE profile_id = ?
+     ON CONFLICT DO UPDATE SET revision = revision + 1`,
+  ).run(into, absorbed);
   for (const table of COUNTED) {
     db.prepare(`UPDATE OR IGNORE ${table} SET profile_id = ? WHERE profile_id = ?`).run(into, absorbed);
     db.prepare(`DELETE FROM ${table} WHERE profile_id = ?`).run(absorbed);
   }
+  db.prepare('DELETE FROM days_to_sum WHERE profile_id = ?').run(absorbed);
   db.prepare('DELETE FROM profiles WHERE id = ?').run(absorbed);
 }
 

@@ -103,8 +103,10 @@ describe('a profile that was renamed', () => {
       )
       .run(work.profileId);
     const answer = await json(work, 'relocate', '--from', 'dev', '--yes');
+    expect(answer.stderr).toBe('');
     expect(answer.json<{ notes: string[] }>().notes.join()).toContain('gives way to the settings from before');
     expect(work.db.prepare('SELECT profile_id FROM session_tags').pluck().all()).toEqual([dev.profileId]);
+    expect(work.db.prepare('SELECT profile_id, day FROM days_to_sum').raw().all()).toEqual([[dev.profileId, 0]]);
     expect(getExperiment(work.db, id).targetProfileRoot).toBe(work.home);
   });
 
