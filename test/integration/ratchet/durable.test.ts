@@ -35,12 +35,12 @@ vi.mock('node:fs', async (original) => {
     fsyncSync: (fd: number) => {
       watch.calls.push(`fsync ${names.get(fd)}`);
       real.fsyncSync(fd);
+      if (watch.damage && names.get(fd) === 'temporary') real.writeSync(fd, 'x');
     },
     renameSync: (from: string, to: string) => {
       if (kind(to) === 'target') watch.beforeRename?.();
       watch.calls.push(`rename ${kind(from)} ${kind(to)}`);
       real.renameSync(from, to);
-      if (watch.damage && kind(to) === 'target') real.appendFileSync(to, 'x');
     },
   };
 });
