@@ -20,7 +20,8 @@ export function viewOf(repository: TestRepository): GitView {
     head: repository.git('rev-parse', 'HEAD'),
     branch: repository.git('rev-parse', '--abbrev-ref', 'HEAD'),
     index: repository.index(TARGET),
-    others: status.filter((line) => !isOfTarget(line)),
+    // What a write that died left beside the target is removed by the next command.
+    others: status.filter((line) => line !== '' && !isOfTarget(line) && !line.includes('.karpathy-')),
     isTargetClean: !status.some(isOfTarget),
   };
 }

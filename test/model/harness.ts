@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { DEATHS, sequences } from './commands.js';
+import { DEATHS, lastLook, sequences } from './commands.js';
 import { RealWorld } from './real.js';
 
 export interface ModelOptions {
@@ -31,10 +31,12 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
         real.reset();
         const plain = { file: real.read(), experiments: [], open: null };
         return { model: { plain, commitOwed: false, sentences: 0, texts: 0, count }, real };
-      }, commands);
+      }, [...commands, lastLook]);
     });
     // Biased, the first sequences would be too short to go anywhere.
-    const details = await fc.check(holds, { numRuns: options.runs, seed: options.seed, unbiased: true });
+    const details = await fc.check(holds, {
+      ...{ numRuns: options.runs, seed: options.seed, unbiased: true, includeErrorInReport: true },
+    });
     const failure = details.failed ? fc.defaultReportMessage(details) : null;
     const commands = Object.entries(counts).reduce((sum, [name, n]) => (name === DEATHS ? sum : sum + n), 0);
     return { failure: failure ?? null, commands, counts, ms: Date.now() - began };
