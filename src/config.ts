@@ -188,7 +188,7 @@ export function parseConfigSection(section: unknown, where: string): WrittenConf
   const parsed = configSchema.safeParse(section ?? {});
   if (parsed.success) return parsed.data;
   throw new KarpathyError('bad_config', `The section ${CONFIG_PATH} of ${where} is not valid.`, {
-    problems: problemsOf(parsed.error, section, CONFIG_PATH),
+    problems: problemsOf(parsed.error, section, { prefix: CONFIG_PATH, schema: configSchema }),
     hint: 'docs/configuration.md lists every key with its allowed values.',
   });
 }

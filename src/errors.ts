@@ -94,8 +94,28 @@ export interface Problem {
   readonly message: string;
 }
 
+/** The way out where an error names none of its own. An internal error has none that anybody knew before. */
+const WAY_OUT: Readonly<Partial<Record<ErrorCode, string>>> = {
+  bad_usage: '`hermes karpathy --help` lists the commands, `hermes karpathy COMMAND --help` shows one with examples.',
+  bad_config: 'docs/configuration.md lists every key with its allowed values.',
+  bad_scenario: 'docs/scenarios.md shows every key and check with an example.',
+  bad_edit: 'An edit changes exactly one sentence; `hermes karpathy sentences` shows them with their numbers.',
+  bad_target: 'A target is a text file of your own inside the profile, for example SOUL.md.',
+  unknown_experiment: '`hermes karpathy history` lists the experiments of the profile.',
+  unknown_scenario: '`hermes karpathy scenario list` lists the suite.',
+  wrong_state: '`hermes karpathy status` says where it stands and what can be done next.',
+  in_flight: '`hermes karpathy status` says what it waits for.',
+  conflict: 'Nothing was written. `hermes karpathy status` shows what stands there and how to decide.',
+  stale: '`hermes karpathy status` says what changed; propose it anew, or reject it.',
+  needs_person: 'Run the command in a terminal of your own.',
+  model_failed: '`hermes karpathy doctor` asks the models and says what is wrong.',
+  model_limit: 'What is finished is kept. Wait until the limit resets, or choose another model.',
+  host_failed: '`hermes karpathy doctor` checks the host.',
+  io: 'Check that the directory is there and writable and has space left.',
+};
+
 export interface ErrorDetails {
-  /** What the person can do about it: one sentence, or a command to run. */
+  /** What the person can do about it: one sentence, or a command to run. Most codes have a general one. */
   readonly hint?: string;
   /** All problems of an input at once. */
   readonly problems?: readonly Problem[];
@@ -116,7 +136,7 @@ export class KarpathyError extends Error {
     details: ErrorDetails = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.hint = details.hint;
+    this.hint = details.hint ?? WAY_OUT[code];
     this.problems = details.problems ?? [];
     this.charged = details.charged ?? false;
   }
@@ -145,11 +165,12 @@ export function toKarpathyError(error: unknown): KarpathyError {
 /** Faults of disk and database that can meet any statement: not a bug, and a person can mend them. */
 function diskFault(error: unknown): { code: ErrorCode; what: string; hint: string } | null {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
+  const lost = code === 'SQLITE_ERROR' && error instanceof Error && /^no such (table|column)/.test(error.message);
+  if (lost || /^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
     return {
       code: 'db_corrupt',
       what: 'The controller DB is damaged',
-      hint: 'Put a backup in its place, or move it away.',
+      hint: '`hermes karpathy restore FILE` puts a backup in its place; or move it away.',
     };
   }
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
@@ -183,6 +204,25 @@ const NOT_WRITTEN: Readonly<Record<string, string>> = {
 export function whyNotWritten(error: unknown): string | null {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return NOT_WRITTEN[code] ?? null;
+}
+
+const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'lies below something that is no directory',
+  EISDIR: 'is a directory',
+  EEXIST: 'exists already',
+  ELOOP: 'leads through links in a circle',
+  ENAMETOOLONG: 'has a name that is too long',
+  EACCES: 'is not open to you',
+  EPERM: 'is not open to you',
+  EROFS: 'lies on a file system that is read-only',
+  ENOSPC: 'finds no space left on the disk',
+};
+
+/** Why a call on a file failed, as it follows the name of the file. */
+export function fileFault(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return SYSTEM_FAULTS[code] ?? `cannot be used: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 /** The JSON form of an error: `{code, message, hint?, problems?}`. */

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { Problem } from './errors.js';
+import { insteadOf, knownKeys } from './knownKeys.js';
 
 /** Keys whose value might be a secret that was put in the wrong place; it is never repeated. */
 const SECRET_KEY = /key|token(?!s$)|secret|password|credential/i;
@@ -13,6 +14,11 @@ export function problemPath(prefix: string, path: readonly PropertyKey[]): strin
     else text += text === '' ? String(key) : `.${String(key)}`;
   }
   return text;
+}
+
+/** Whether what stands under this name may be a secret; also when another one was asked for. */
+export function mayBeSecret(key: string): boolean {
+  return SECRET_KEY.test(key);
 }
 
 /** A value as it was written, on one line and shortened; undefined for a mapping, an absent or a secret value. */
@@ -35,21 +41,30 @@ export function maskUserInfo(text: string): string {
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s"?#]*[?#])[^\s"]+/gi, '$1***');
 }
 
-/** Everything zod found, as problems with full path, value and allowed form; the deepest cause of a union. */
-export function problemsOf(error: z.ZodError, input: unknown, prefix: string): Problem[] {
-  return error.issues.flatMap((issue) => fromIssue(issue, { root: input, prefix, at: issue.path }));
+/**
+ * Everything zod found, as problems with full path, value and allowed form; the deepest cause of a union. With the
+ * `schema`, an unknown key is told what was meant, or what there is.
+ */
+export function problemsOf(error: z.ZodError, input: unknown, of: { prefix: string; schema?: z.ZodType }): Problem[] {
+  const { prefix, schema } = of;
+  return error.issues.flatMap((issue) => fromIssue(issue, { root: input, prefix, schema, at: issue.path }));
 }
 
 interface Place {
   readonly root: unknown;
   readonly prefix: string;
+  readonly schema: z.ZodType | undefined;
   readonly at: readonly PropertyKey[];
 }
 
 function fromIssue(issue: z.core.$ZodIssue, place: Place): Problem[] {
   const { root, prefix, at } = place;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: problemPath(prefix, [...at, key]), message: 'is not a known key' }));
+    const known = place.schema === undefined ? [] : knownKeys(place.schema, at);
+    return issue.keys.map((key) => ({
+      path: problemPath(prefix, [...at, key]),
+      message: `is not a known key${insteadOf(key, known)}`,
+    }));
   }
   if (issue.code === 'invalid_union') {
     const closest = closestBranch(issue.errors);

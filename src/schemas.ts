@@ -146,7 +146,11 @@ export const structuredEditSchema = z.strictObject({
   operation: z.enum(['rewrite', 'insert', 'delete']),
   sentence: z.int().nonnegative(),
   text: z.string().default(''),
-  rationale: z.string().default(''),
+  // Shown on a terminal: what would steer one is taken out.
+  rationale: z
+    .string()
+    .default('')
+    .transform((said) => said.replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim()),
 });
 
 // ── Spool ─────────────────────────────────────────────────────────────────
@@ -156,6 +160,8 @@ export const structuredEditSchema = z.strictObject({
  * the same event: keys in this order, no spaces, non-ASCII escaped as Python's `json.dumps` does.
  */
 export const SPOOL_FORMAT = 1;
+/** Milliseconds since the epoch, up to the last time that a date can have. */
+const spoolTime = z.int().min(0).max(8_640_000_000_000_000);
 export const spoolHookEventSchema = z.strictObject({
   v: z.literal(SPOOL_FORMAT),
   id: z.string().min(1),
@@ -168,8 +174,7 @@ export const spoolHookEventSchema = z.strictObject({
   platform: z.string().nullable(),
   write_origin: z.string().nullable(),
   trial: z.boolean(),
-  /** Milliseconds since the epoch. */
-  at: z.int(),
+  at: spoolTime,
 });
 export type SpoolHookEvent = z.infer<typeof spoolHookEventSchema>;
 
@@ -183,7 +188,7 @@ export const spoolProcessEventSchema = z.strictObject({
   version: z.string(),
   host_version: z.string().nullable(),
   argv: z.string(),
-  at: z.int(),
+  at: spoolTime,
 });
 export type SpoolProcessEvent = z.infer<typeof spoolProcessEventSchema>;
 

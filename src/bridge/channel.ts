@@ -45,11 +45,15 @@ export function openChannel({ input, output }: Wire): Channel {
     new JSONRPCClient(async (message) => send(message)),
     { errorListener },
   );
+  const refuse = (code: number, message: string) => send(createJSONRPCErrorResponse(null, code, message));
   const lines = createInterface({ input, crlfDelay: Infinity });
   lines.on('line', (line) => {
     const message = parse(line);
-    if (message === undefined) send(createJSONRPCErrorResponse(null, JSONRPCErrorCode.ParseError, 'Not a JSON line.'));
-    else void peer.receiveAndSend(message, undefined, undefined);
+    if (message === undefined) return refuse(JSONRPCErrorCode.ParseError, 'Not a JSON line.');
+    // Neither a request nor an answer: whoever sent it waits for something.
+    const noRequest = () => refuse(JSONRPCErrorCode.InvalidRequest, 'Not a JSON-RPC request.');
+    if (Array.isArray(message) && message.length === 0) return noRequest();
+    peer.receiveAndSend(message, undefined, undefined).catch(noRequest);
   });
   const closed = new Promise<void>((resolve) => {
     const end = () => {

@@ -1,53 +1,53 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { KarpathyError } from '../errors.js';
+import { fileFault, KarpathyError } from '../errors.js';
+import { decodeText, LONGEST_TEXT_BYTES, readTextFile, tooLarge, type TextFile } from '../hermes/textFile.js';
 import type { CliIo } from './io.js';
 
 function pathOf(io: CliIo, name: string): string {
   return resolve(io.cwd ?? process.cwd(), name);
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** The text of a file a person named; `-` is standard input. @throws KarpathyError `bad_usage` */
 export async function readInput(io: CliIo, name: string): Promise<string> {
-  if (name === '-') {
-    const chunks: Buffer[] = [];
-    for await (const chunk of io.stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
-    return textOf(Buffer.concat(chunks), 'from standard input');
-  }
-  try {
-    return textOf(readFileSync(pathOf(io, name)), name);
-  } catch (error) {
-    if (error instanceof KarpathyError) throw error;
-    throw new KarpathyError('bad_usage', `The file ${name} can't be read: ${reasonOf(error)}.`, { cause: error });
-  }
+  if (name === '') throw new KarpathyError('bad_usage', 'The name of the file is empty.', { hint: NAME_A_FILE });
+  const file = name === '-' ? await readStandardInput(io) : readTextFile(pathOf(io, name));
+  if (file.kind === 'text') return file.text;
+  const what = name === '-' ? 'What came from standard input' : `The file ${name}`;
+  throw new KarpathyError('bad_usage', `${what} ${file.kind === 'absent' ? 'does not exist' : file.problem}.`, {
+    hint: file.kind === 'no text' ? 'Convert it first, for example with iconv, or name another file.' : NAME_A_FILE,
+  });
 }
 
-/** @throws KarpathyError `bad_usage` for what is no text in UTF-8 */
-function textOf(bytes: Uint8Array, name: string): string {
-  try {
-    if (!bytes.includes(0)) return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    // Said below.
+const NAME_A_FILE = 'Name a text file, or - for standard input.';
+
+async function readStandardInput(io: CliIo): Promise<TextFile> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of io.stdin) {
+    const part = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    chunks.push(part);
+    bytes += part.length;
+    if (bytes > LONGEST_TEXT_BYTES) return { kind: 'unreadable', problem: tooLarge(bytes) };
   }
-  throw new KarpathyError('bad_usage', `The file ${name} is no text in UTF-8.`, {
-    hint: 'Convert it first, for example with iconv, or name another file.',
-  });
+  return decodeText(Buffer.concat(chunks));
 }
 
 /** Writes a new file; one that is there is not replaced. Returns its path. @throws KarpathyError `bad_usage` */
 export function writeOutput(io: CliIo, name: string, content: Uint8Array | string): string {
+  if (name === '') throw new KarpathyError('bad_usage', 'The name of the file is empty.', { hint: NAME_A_NEW_FILE });
   const path = pathOf(io, name);
   try {
     writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
     return path;
   } catch (error) {
-    throw new KarpathyError('bad_usage', `The file ${name} can't be written: ${reasonOf(error)}.`, {
-      hint: 'Name a file that does not exist yet.',
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const problem = missing ? 'lies in a directory that does not exist' : fileFault(error);
+    throw new KarpathyError('bad_usage', `The file ${name} can't be written: it ${problem}.`, {
+      hint: NAME_A_NEW_FILE,
       cause: error,
     });
   }
 }
+
+const NAME_A_NEW_FILE = 'Name a file that does not exist yet, in a directory that does.';

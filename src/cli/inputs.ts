@@ -15,11 +15,17 @@ export const wholeNumber = z
 const UNITS = { h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 const SINCE_FORM = 'must be a day like 2026-05-01, or how long ago: 12h, 30d, 8w';
 
+/** JavaScript takes the 31st of February for the 3rd of March. */
+function isDay(text: string): boolean {
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
 /** A point in time, as milliseconds since the epoch once the time of asking is known. A day begins in UTC. */
 export const since = z
   .string()
   .regex(/^(\d{4}-\d\d-\d\d|\d{1,6}[hdw])$/, { error: SINCE_FORM })
-  .refine((text) => !text.includes('-') || !Number.isNaN(Date.parse(text)), { error: SINCE_FORM })
+  .refine((text) => !text.includes('-') || isDay(text), { error: SINCE_FORM })
   .transform((text) => {
     if (text.includes('-')) return () => Date.parse(text);
     const unit = UNITS[text.slice(-1) as keyof typeof UNITS];

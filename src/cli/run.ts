@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { KarpathyError, toKarpathyError, type Problem } from '../errors.js';
-import { issueMessage } from '../problems.js';
+import { issueMessage, maskUserInfo, mayBeSecret } from '../problems.js';
 import { makeLook, type Look } from '../text/look.js';
 import { header } from '../text/header.js';
 import { asTyped } from '../text/next.js';
@@ -126,7 +126,7 @@ function inputProblem(
   const value = of.raw[key];
   return {
     path: key === '' ? of.spec.path : isArgument ? key.toUpperCase() : `--${flag}`,
-    ...(typeof value === 'string' ? { value: value.slice(0, 80) } : {}),
+    ...(typeof value === 'string' && !mayBeSecret(key) ? { value: maskUserInfo(value).slice(0, 80) } : {}),
     message: value === undefined && issue.code === 'invalid_type' ? 'is needed' : issueMessage(issue),
   };
 }

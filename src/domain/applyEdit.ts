@@ -74,13 +74,17 @@ interface CheckedSentence extends NewSentence {
   readonly reads: string;
 }
 
-// Control characters would make the file binary, lone surrogates cannot be encoded.
-// eslint-disable-next-line no-control-regex
-const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufeff]|\p{Surrogate}/u;
+// Control characters would make the file binary, lone surrogates cannot be encoded, and text that changes its direction
+// is shown to the person who approves it as another one.
+const UNWRITABLE = /(?![\t\n\r])\p{Cc}|[\u202a-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/u;
 
 function newSentence(text: string, eol: string, target: PlacedSentence | undefined): CheckedSentence {
-  if (UNWRITABLE.test(text)) {
-    throw new KarpathyError('bad_edit', 'The text holds control characters or broken Unicode.');
+  const [unwritable] = UNWRITABLE.exec(text) ?? [];
+  if (unwritable !== undefined) {
+    const point = `U+${(unwritable.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+    throw new KarpathyError('bad_edit', `The text holds control characters or broken Unicode: ${point}.`, {
+      hint: 'Type the sentence anew, without what was copied along with it.',
+    });
   }
   const block = text.trim().replace(/\r\n|\n|\r/g, eol);
   const found = placeSentences(block);

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
@@ -12,10 +11,14 @@ import {
 } from '../config.js';
 import { KarpathyError, type Problem } from '../errors.js';
 import { homeOfProfile, pathsUnder, type Paths } from './paths.js';
+import { readTextFile } from './textFile.js';
 import { lineFinder } from './yamlPlaces.js';
 
 /** The section's place as keys: `plugins`, `karpathy_self_improve`. */
 const SECTION = CONFIG_PATH.split('.');
+
+/** One mistake makes the parser stumble again and again after it. */
+export const MOST_SYNTAX_ERRORS = 5;
 
 export function configFileOf(home: string): string {
   return join(home, 'config.yaml');
@@ -44,18 +47,17 @@ export function readHostConfig(home: string): HostConfigFile {
   const broken = document.errors
     .filter((e) => e.code !== 'DUPLICATE_KEY' || isInside(document, e.pos[0]))
     .map((e) => ({ path: `${path}:${lines.linePos(e.pos[0]).line}`, message: firstLine(e.message) }));
-  if (broken.length > 0) throw notYaml(path, broken);
+  if (broken.length > 0) throw notYaml(path, broken.slice(0, MOST_SYNTAX_ERRORS));
   return { path, exists: true, data: asMapping(document, path), lineOf: lineFinder(document, lines) };
 }
 
+/** Null when there is no such file. @throws KarpathyError `io`, `bad_config` */
 function readText(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new KarpathyError('io', `${path} cannot be read: ${message}.`, { cause: error });
-  }
+  const file = readTextFile(path);
+  if (file.kind === 'absent') return null;
+  if (file.kind === 'text') return file.text;
+  const hint = 'Hermes itself cannot read it as it stands either: put a text file in its place.';
+  throw new KarpathyError(file.kind === 'no text' ? 'bad_config' : 'io', `${path} ${file.problem}.`, { hint });
 }
 
 function asMapping(document: Document, path: string): Record<string, unknown> {
@@ -106,6 +108,12 @@ export interface RootConfig {
  */
 export function readRootConfig(root: string): RootConfig {
   const file = readHostConfig(root);
+  const { plugins } = file.data;
+  if (plugins !== undefined && plugins !== null && (typeof plugins !== 'object' || Array.isArray(plugins))) {
+    throw new KarpathyError('bad_config', `The section plugins of ${file.path} is not valid.`, {
+      problems: [{ path: 'plugins', message: 'must be a mapping of keys to values' }],
+    });
+  }
   const section = sectionOf(file);
   if (section !== undefined && section !== null && (typeof section !== 'object' || Array.isArray(section))) {
     throw new KarpathyError('bad_config', `The section ${CONFIG_PATH} of ${file.path} is not valid.`, {

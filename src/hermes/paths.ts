@@ -64,12 +64,11 @@ export interface PathOverrides {
 
 export function pathsUnder(root: string, overrides: PathOverrides = {}): Paths {
   const dataDir = join(root, 'plugin-data', PLUGIN_NAME);
-  const spoolDir = join(dataDir, 'spool');
   return {
     root,
     dbPath: overrides.dbPath ? resolve(root, overrides.dbPath) : join(root, `${PLUGIN_NAME}.db`),
     dataDir,
-    spoolDir,
+    spoolDir: join(dataDir, 'spool'),
     enabledMarkers: join(dataDir, 'markers', 'enabled'),
     liveMarkers: join(dataDir, 'markers', 'live'),
     slotsDir: join(dataDir, 'slots'),

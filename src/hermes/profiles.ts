@@ -25,7 +25,12 @@ function namesUnder(directory: string): string[] {
 }
 
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch {
+    // A link in a circle, or nothing that may be looked at.
+    return false;
+  }
 }
 
 /** @throws KarpathyError `unknown_profile` naming the profiles there are */

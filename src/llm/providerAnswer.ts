@@ -67,6 +67,12 @@ export function excerpt(body: string): string {
   return line === '' ? '(empty)' : JSON.stringify(line.length > 200 ? `${line.slice(0, 200)}…` : line);
 }
 
+const LONGEST_MESSAGE = 500;
+
+function shortened(message: string): string {
+  return message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message;
+}
+
 /** The provider's own words about a failure: `error.message`, else the start of the body. */
 export function failureMessage(body: string): string {
   try {
@@ -77,9 +83,9 @@ export function failureMessage(body: string): string {
       .safeParse(JSON.parse(body));
     if (parsed.success) {
       const { error } = parsed.data;
-      if (typeof error === 'string') return error;
+      if (typeof error === 'string') return shortened(error);
       const kind = [error.code, error.type].filter((part) => typeof part === 'string').join(', ');
-      return [error.message ?? '', kind === '' ? '' : `(${kind})`].filter((part) => part !== '').join(' ');
+      return shortened([error.message ?? '', kind === '' ? '' : `(${kind})`].filter((part) => part !== '').join(' '));
     }
   } catch {
     // Not JSON: shown as it is.

@@ -20,6 +20,7 @@ export function withoutSecrets(model: LanguageModel, scrubber: Scrubber): Langua
   };
   return {
     configured: model.configured,
+    ...(model.reach === undefined ? {} : { reach: (signal) => withoutSecret(scrubber, model.reach?.(signal)) }),
     async complete(request) {
       const messages = request.messages.map((message) => ({ ...message, content: scrubber.text(message.content) }));
       const completion = await clean(model.complete({ ...request, messages }));
@@ -27,4 +28,12 @@ export function withoutSecrets(model: LanguageModel, scrubber: Scrubber): Langua
     },
     ...(model.reach && { reach: (signal) => clean(model.reach?.(signal) ?? Promise.resolve()) }),
   };
+}
+
+async function withoutSecret(scrubber: Scrubber, work: Promise<void> | undefined): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw scrubber.error(error);
+  }
 }

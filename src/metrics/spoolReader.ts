@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { spoolEventSchema, type SpoolEvent } from '../schemas.js';
 
@@ -53,7 +53,8 @@ export function listSpool(spoolDir: string): SpoolFile[] {
 /** One file of the spool as it is now; null when it is gone or no regular file. */
 export function statSpoolFile(spoolDir: string, name: string): SpoolFile | null {
   const path = join(spoolDir, name);
-  const stat = statSync(path, { throwIfNoEntry: false });
+  // A link is not followed: what it leads to is not ours to take into the DB.
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined || !stat.isFile()) return null;
   return { name, path, inode: stat.ino, size: stat.size, writtenAt: Math.floor(stat.mtimeMs) };
 }

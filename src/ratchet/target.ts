@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync, type Stats } from 'node:fs';
-import { basename, dirname, isAbsolute, join, sep } from 'node:path';
-import { KarpathyError } from '../errors.js';
+import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
+import { fileFault, KarpathyError } from '../errors.js';
 import { ABSENT, sha256 } from './digest.js';
 
 /** Above this the host cuts the middle out of an instruction file (its default limit, in characters). */
@@ -42,6 +42,7 @@ export function checkTargetPath(relpath: string): void {
   if (relpath.includes('\0')) refuse(shown, 'has a NUL byte in its path', allowed);
   if (isAbsolute(relpath) || relpath.startsWith('~')) refuse(shown, 'is an absolute path', allowed);
   if (relpath.split(/[\\/]/).includes('..')) refuse(shown, 'leaves its directory by ".."', allowed);
+  if (relpath !== normalize(relpath).replace(/[\\/]$/, '')) refuse(shown, 'is not in its shortest form', allowed);
   if (NO_INSTRUCTIONS.test(relpath)) refuse(shown, 'is no text of instructions, by its name', allowed);
 }
 
@@ -61,8 +62,8 @@ export function resolveTarget(root: string, relpath: string): string {
   checkTargetPath(relpath);
   const written = join(root, relpath);
   const realRoot = realpathOr(root, () => refuse(written, 'has no profile directory'));
-  const path = realpathOr(written, () => missing(written, lstatSync(written, { throwIfNoEntry: false }) !== undefined));
-  if (!path.startsWith(realRoot + sep)) {
+  const path = realpathOr(written, () => missing(written, isThere(written)));
+  if (path !== realRoot && !path.startsWith(realRoot + sep)) {
     refuse(written, `leads outside the profile, to ${path}`, 'A target must lie inside its profile, links followed.');
   }
   return path;
@@ -86,13 +87,23 @@ export function resolveAbsentTarget(root: string, relpath: string): string {
   return path;
 }
 
+/** Whether a name is there, wherever it leads. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // Below a file, or longer than any name.
+    return false;
+  }
+}
+
 function realpathOr(path: string, otherwise: () => never): string {
   try {
     return realpathSync(path);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return otherwise();
-    return refuse(path, `cannot be reached: ${error instanceof Error ? error.message : String(error)}`);
+    return refuse(path, fileFault(error));
   }
 }
 

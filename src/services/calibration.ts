@@ -133,7 +133,7 @@ function withDefaults(
   const parsed = calibrationOptionsSchema.safeParse(options);
   if (parsed.success) return parsed.data;
   throw new KarpathyError('bad_usage', 'The options of the calibration are not valid.', {
-    problems: problemsOf(parsed.error, options, ''),
+    problems: problemsOf(parsed.error, options, { prefix: '' }),
   });
 }
 

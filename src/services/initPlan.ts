@@ -249,7 +249,10 @@ function refuseBadAmounts(input: InitInput): void {
       : [{ path, value: String(value), message: `must be a ${whole ? 'whole ' : ''}number greater than 0` }];
   });
   if (problems.length > 0)
-    throw new KarpathyError('bad_usage', 'The budget is not valid; nothing was changed.', { problems });
+    throw new KarpathyError('bad_usage', 'The budget is not valid; nothing was changed.', {
+      problems,
+      hint: 'For example --budget-tokens 5000000, or --budget-usd 2.50.',
+    });
 }
 
 /** A limit in USD can only be held when every model that is paid has a price. */

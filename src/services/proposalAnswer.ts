@@ -13,7 +13,7 @@ export function readProposalAnswer(answer: string): StructuredEdit {
   if (found === undefined) throw new KarpathyError('bad_edit', 'The answer holds no JSON object.');
   const parsed = structuredEditSchema.safeParse(found);
   if (parsed.success) return parsed.data;
-  const problems = problemsOf(parsed.error, found, '');
+  const problems = problemsOf(parsed.error, found, { prefix: '', schema: structuredEditSchema });
   const list = problems.map((p) =>
     [p.path, p.value, p.message].filter((part) => part !== undefined && part !== '').join(' '),
   );

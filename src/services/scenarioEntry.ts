@@ -47,8 +47,8 @@ export function parseEntry(written: unknown, at: string): ParsedEntry {
   const head = scenarioFileEntryHead.safeParse({ name, split, group });
   const spec = scenarioSpecSchema.safeParse(body);
   const problems = [
-    ...(head.success ? [] : problemsOf(head.error, written, at)),
-    ...(spec.success ? [] : problemsOf(spec.error, written, at)),
+    ...(head.success ? [] : problemsOf(head.error, written, { prefix: at })),
+    ...(spec.success ? [] : problemsOf(spec.error, written, { prefix: at, schema: scenarioSpecSchema })),
     ...compileProblems(body.checks, at),
     ...(spec.success ? meaningProblems(spec.data, at) : []),
   ];

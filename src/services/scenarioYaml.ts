@@ -1,5 +1,6 @@
 import { Document, isMap, isSeq, LineCounter, parseDocument } from 'yaml';
 import { KarpathyError, type Problem } from '../errors.js';
+import { MOST_SYNTAX_ERRORS } from '../hermes/configYaml.js';
 import { lineFinder } from '../hermes/yamlPlaces.js';
 import { parseEntry, writtenEntry, type ScenarioEntry } from './scenarioEntry.js';
 
@@ -16,7 +17,7 @@ export function parseScenarioFile(text: string, source: string): ScenarioEntry[]
   if (document.errors.length > 0) {
     throw bad(
       source,
-      document.errors.map((e) => ({
+      document.errors.slice(0, MOST_SYNTAX_ERRORS).map((e) => ({
         path: `${source}:${lines.linePos(e.pos[0]).line}`,
         message: e.message.split('\n', 1)[0] ?? e.message,
       })),

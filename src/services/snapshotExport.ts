@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { KarpathyError } from '../errors.js';
 import { replaceFile } from '../ratchet/atomicFile.js';
@@ -52,7 +52,8 @@ export function snapshotExport(
 function write(snapshot: { content: Buffer; mode: number }, options: { toFile?: string }): string | null {
   if (options.toFile === undefined) return null;
   const path = resolve(options.toFile);
-  if (existsSync(path)) {
+  // A link to nothing is there, too.
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
     throw new KarpathyError('bad_usage', `${path} exists; a snapshot is not written over anything.`, {
       hint: 'Name a file that does not exist yet.',
     });

@@ -27,9 +27,13 @@ export function readCall(text: string): SlashCall {
   const [first = 'status', ...rest] = splitWords(text);
   const name = first.toLowerCase();
   if (!isSlashName(name)) {
-    throw new KarpathyError('bad_usage', `There is no /karpathy ${first}.`, {
-      hint: `In a chat there are: ${SLASH_NAMES.join(', ')}. The rest is in a terminal: \`hermes karpathy --help\`.`,
-    });
+    throw new KarpathyError(
+      'bad_usage',
+      `There is no /karpathy ${first.length > 40 ? `${first.slice(0, 40)}…` : first}.`,
+      {
+        hint: `In a chat there are: ${SLASH_NAMES.join(', ')}. The rest is in a terminal: \`hermes karpathy --help\`.`,
+      },
+    );
   }
   try {
     const { values, positionals } = parseArgs({

@@ -1,6 +1,6 @@
 import { KarpathyError, toKarpathyError } from '../errors.js';
 import { header } from '../text/header.js';
-import { makeLook, wrap, type Look } from '../text/look.js';
+import { makeLook, printable, wrap, type Look } from '../text/look.js';
 import { asTyped } from '../text/next.js';
 import { prepare } from '../services/prepare.js';
 import { commandFor } from '../services/requireProfile.js';
@@ -69,7 +69,7 @@ function errorText(thrown: unknown): string {
     (p) => `  ${p.path}${p.value === undefined ? '' : ` = ${p.value}`}: ${p.message}`,
   );
   const hint = error.hint === undefined ? [] : [`→ ${error.hint}`];
-  return [`Error: ${error.message}`, ...problems, ...hint].join('\n');
+  return printable([`Error: ${error.message}`, ...problems, ...hint].join('\n'));
 }
 
 /** Wraps for a terminal; a messaging platform wraps by itself, to whatever the screen is. */

@@ -1,6 +1,6 @@
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { KarpathyError, whyNotWritten } from '../errors.js';
+import { fileFault, KarpathyError, whyNotWritten } from '../errors.js';
 import { databaseHealth } from './health.js';
 import { userVersion, type Db } from './transaction.js';
 
@@ -20,7 +20,7 @@ export interface Copied {
 export function copyDatabase(db: Db, path: string, partial = `${path}.partial`): Copied {
   let linked = false;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path));
     rmSync(partial, { force: true });
     // Made here, for SQLite would make it as the umask says; it takes an empty file as its own.
     closeSync(openSync(partial, 'wx', 0o600));
@@ -32,12 +32,24 @@ export function copyDatabase(db: Db, path: string, partial = `${path}.partial`):
     rmSync(partial);
     syncPath(dirname(path));
   } catch (error) {
-    rmSync(partial, { force: true });
+    if (existsSync(partial)) rmSync(partial);
     // What may not last is not left behind as a backup.
     if (linked) rmSync(path, { force: true });
     throw copyError(path, error);
   }
   return { path, bytes: statSync(path).size, schema: userVersion(db) };
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const there = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    throw new KarpathyError('io', `${path} cannot be made: it ${there ? 'is no directory' : fileFault(error)}.`, {
+      cause: error,
+      hint: 'Name a file in a directory that is there, or that can be made.',
+    });
+  }
 }
 
 function syncPath(path: string): void {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { DB_WAIT_MS, KarpathyError } from '../errors.js';
@@ -22,6 +22,7 @@ export function openDatabase(path: string, options: OpenOptions = {}): Db {
   const waitMs = options.busyTimeoutMs ?? DB_WAIT_MS;
   let db: Db;
   try {
+    refuseOtherKinds(path);
     makeDirectory(dirname(path));
     createPrivate(path);
     db = new Database(path, { timeout: waitMs });
@@ -68,11 +69,25 @@ function createPrivate(path: string): void {
   if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
 }
 
+/** SQLite would write its pages into whatever is there, a device included. @throws KarpathyError `io` */
+function refuseOtherKinds(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isFile()) return;
+  const kind = stats.isDirectory() ? 'a directory' : stats.isFIFO() ? 'a named pipe (FIFO)' : 'a device or socket';
+  throw new KarpathyError('io', `The controller DB ${path} is ${kind}, and no file.`, {
+    hint: 'Nothing was changed. Correct db_path (or KARPATHY_DB_PATH), or move away what is there.',
+  });
+}
+
+/** What a DB of ours has at least; other programs have tables of one of these names, too. */
+const OUR_TABLES = ['profiles', 'experiments', 'experiment_state_transitions', 'file_operations'];
+
 /** A `db_path` that names another program's database must not get our tables. @throws KarpathyError `db_corrupt` */
 export function refuseForeign(db: Db, path: string): void {
   const version = userVersion(db);
   const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all();
-  if (tables.length === 0 ? version === 0 : tables.includes('experiments')) return;
+  const isNew = tables.length === 0 && version === 0;
+  if (isNew || (version > 0 && OUR_TABLES.every((name) => tables.includes(name)))) return;
   throw new KarpathyError('db_corrupt', `${path} is a database, but not the controller DB of this plugin.`, {
     hint: 'Nothing was changed. Correct db_path (or KARPATHY_DB_PATH), or put a backup in its place.',
   });

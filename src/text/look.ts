@@ -40,6 +40,15 @@ export function visible(text: string): string {
   return text.replaceAll(/\u001b\[[0-9;]*m/gu, '');
 }
 
+// What a terminal obeys, and what turns the direction of a text around.
+// eslint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** Text of others, harmless to a terminal: control characters are written as `\u001b`. Line breaks stay. */
+export function printable(text: string): string {
+  return text.replaceAll(UNPRINTABLE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /** Stands for a space that is no place to break. */
 const FIXED_SPACE = '\u0000';
 

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { requireUndecided } from '../../services/evaluable.js';
-import { evaluationJob } from '../../services/evaluationJob.js';
+import { evaluationJob, requireEvaluable } from '../../services/evaluationJob.js';
 import { ownExperiment } from '../../services/ownExperiment.js';
 import { whichExperiment } from '../../services/whichExperiment.js';
 import { showPreflight } from '../beforeRun.js';
@@ -23,8 +22,7 @@ export const evaluateCommand = command({
   async run(session, { id, underpowered }) {
     const { ctx } = session;
     const experiment = ownExperiment(ctx, whichExperiment(ctx, id));
-    // What is worth keeping by its verdict may still have a job that ends here.
-    if (experiment.state !== 'proposed') requireUndecided(ctx, experiment);
+    requireEvaluable(ctx, experiment, { underpowered });
     await showEvidenceNotice(session);
     await showPreflight(session, { experimentId: experiment.id });
     await runInForeground(session, evaluationJob(ctx, experiment, { underpowered }));

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { listSpool } from '../../metrics/spoolReader.js';
 import { countQuarantine, listQuarantine, spoolCursor } from '../../store/spool.js';
 import type { Context } from '../context.js';
 import { commandFor } from '../requireProfile.js';
@@ -22,6 +22,15 @@ export function spoolFindings(ctx: Context): Finding[] {
       ),
     );
   }
+  const strange = noSpoolFiles(ctx);
+  if (strange.length > 0) {
+    findings.push(
+      warn(
+        `In ${ctx.paths.spoolDir} there are names of the event spool that are no files of it: ${strange.slice(0, 5).join(', ')}.`,
+        'They are not read. Remove them.',
+      ),
+    );
+  }
   findings.push(
     backlog > LARGE_BACKLOG_BYTES
       ? warn(
@@ -35,13 +44,17 @@ export function spoolFindings(ctx: Context): Finding[] {
   return findings;
 }
 
-function backlogBytes(ctx: Context): number {
+/** Directories, pipes and links that are called like files of the spool. */
+function noSpoolFiles(ctx: Context): string[] {
   const { spoolDir } = ctx.paths;
-  if (!existsSync(spoolDir)) return 0;
-  return readdirSync(spoolDir)
-    .filter((name) => name.endsWith('.ndjson'))
-    .reduce((sum, name) => {
-      const size = statSync(join(spoolDir, name), { throwIfNoEntry: false })?.size ?? 0;
-      return sum + Math.max(0, size - (spoolCursor(ctx.db, name)?.offset ?? 0));
-    }, 0);
+  const files = new Set(listSpool(spoolDir).map(({ name }) => name));
+  if (!existsSync(spoolDir)) return [];
+  return readdirSync(spoolDir).filter((name) => name.endsWith('.ndjson') && !files.has(name));
+}
+
+function backlogBytes(ctx: Context): number {
+  return listSpool(ctx.paths.spoolDir).reduce(
+    (sum, { name, size }) => sum + Math.max(0, size - (spoolCursor(ctx.db, name)?.offset ?? 0)),
+    0,
+  );
 }

@@ -108,7 +108,7 @@ describe('a broken file', () => {
       value: '0.9',
       message: expect.stringMatching(/at most 0\.2 \(line 5\)/) as string,
     });
-    expect(at['gate.epoch']?.message).toBe('is not a known key (line 6)');
+    expect(at['gate.epoch']?.message).toBe('is not a known key; did you mean epochs? (line 6)');
     expect(at['budget.usd']?.message).toBe('must be above 0 (line 8)');
     expect(at['runner.concurrency']).toMatchObject({
       value: '"two"',

@@ -67,8 +67,8 @@ describe('a scenario file', () => {
     has(/^scenarios\[2\]\.checks\[0\]\.regex: is not a valid RE2 expression.*\(line 10\)$/);
     has(/^scenarios\[2\]\.checks\[1\]\.json_schema: is not a valid JSON schema.*\(line 11\)$/);
     has(/^scenarios\[2\]\.checks\[2\]: needs exactly one kind of check \(line 12\)$/);
-    has(/^scenarios\[2\]\.checks\[3\]\.sounds_nice: is not a known key \(line 14\)$/);
-    has(/^scenarios\[2\]\.color: is not a known key \(line 15\)$/);
+    has(/^scenarios\[2\]\.checks\[3\]\.sounds_nice: is not a known key; there are: must_contain, .* \(line 14\)$/);
+    has(/^scenarios\[2\]\.color: is not a known key; there are: input, .* \(line 15\)$/);
     has(/^scenarios\[3\]\.checks\[0\]\.max_tokens: must be above 0 \(line 20\)$/);
     expect(problems.find((p) => p.path.endsWith('checks[0].regex'))?.value).toBe('"(?<=a)b"');
   });

@@ -22,7 +22,20 @@ export function checkFromFlag(written: string): Record<string, unknown> {
   }
   const kind = written.slice(0, at);
   const value = written.slice(at + 1);
-  return { [kind]: STRUCTURED.has(kind) ? (parse(value) as unknown) : value };
+  return { [kind]: STRUCTURED.has(kind) ? structured(written, value) : value };
+}
+
+/** @throws KarpathyError `bad_usage` */
+function structured(written: string, value: string): unknown {
+  try {
+    return parse(value, { logLevel: 'error' }) as unknown;
+  } catch (error) {
+    const [message = ''] = error instanceof Error ? error.message.split('\n', 1) : [];
+    throw new KarpathyError('bad_usage', 'A check is written as KIND=VALUE, and this value is broken YAML.', {
+      problems: [{ path: '--check', value: written.slice(0, 80), message: message.replace(/:$/, '') }],
+      hint: "Put it in quotes, for example --check 'json_schema={type: object}', or use --from FILE.",
+    });
+  }
 }
 
 export const scenarioAddCommand = command({
