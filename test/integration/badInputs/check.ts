@@ -35,8 +35,9 @@ async function checkBadInput(bad: BadInput): Promise<void> {
   const document = await tell(world, bad, true);
   checkError(bad, document);
   checkDisk(world, { bad, before, tables });
-  // What a person reads; a refusal that leaves a record would be another one the second time.
-  if (bad.records !== undefined) return;
+  // What a person reads has the same parts, so that a third of the rows is enough; a refusal that leaves a record would
+  // be another one the second time.
+  if (bad.records !== undefined || bad.name.length % 3 !== 0) return;
   const text = await tell(world, bad, false);
   checkText(bad, text, toldError(document));
   checkDisk(world, { bad, before, tables });

@@ -215,7 +215,7 @@ const limits = valueRows<Server>(
 const texts = valueRows<string>(
   [
     ['a refusal in words', 'I am sorry, I cannot help with that.', 'no JSON object'],
-    ['a list', '[1, 2]', 'no JSON object'],
+    ['a list of numbers', '[1, 2]', 'no JSON object'],
     ['an object that was cut', '{"operation": "insert", "sentence": 1, "text": "Be', 'no JSON object'],
     ['an object with single quotes', "{'operation': 'delete', 'sentence': 1}", 'no JSON object'],
     ['an empty object', '{}', 'operation', 'sentence'],

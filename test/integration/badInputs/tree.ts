@@ -57,11 +57,9 @@ export function differences(before: Tree, after: Tree, except: (path: string) =>
     .map((path) => `${path}: ${before.get(path) ?? 'absent'} -> ${after.get(path) ?? 'gone'}`);
 }
 
-/** Brings `place` to what `template` is, touching only what differs: most cases leave little behind. */
-export function mend(place: string, template: string): void {
-  const bytes = (tree: Tree) => new Map([...tree].map(([path, found]) => [path, found.replace(/ inode \d+$/, '')]));
-  const wanted = bytes(treeOf(template));
-  const found = existsSync(place) ? bytes(treeOf(place)) : new Map<string, string>();
+/** Brings `place` to what `template` is and `wanted` lists, touching only what differs: most cases leave little behind. */
+export function mend(place: string, template: string, wanted: Tree): void {
+  const found = existsSync(place) ? withoutInodes(treeOf(place)) : new Map<string, string>();
   for (const [path, is] of found)
     if (wanted.get(path) !== is) rmSync(join(place, path), { recursive: true, force: true });
   for (const path of wanted.keys()) {
@@ -72,6 +70,11 @@ export function mend(place: string, template: string): void {
     if (stats.isDirectory()) mkdirSync(to, { mode: stats.mode & 0o7777 });
     else copyFileSync(from, to);
   }
+}
+
+/** The same for a copy. */
+export function withoutInodes(tree: Tree): Tree {
+  return new Map([...tree].map(([path, found]) => [path, found.replace(/ inode \d+$/, '')]));
 }
 
 /** The rows of every table of a DB file, read from a copy, so that reading it changes nothing. */

@@ -28,7 +28,7 @@ import {
 import { createRepository } from '#test/support/gitRepository.js';
 import { PROJECT_DIR } from '#test/support/project.js';
 import { echoingRunner } from '#test/support/proposals.js';
-import { mend } from './tree.js';
+import { mend, treeOf, withoutInodes, type Tree } from './tree.js';
 
 /** A Hermes root with two profiles, a person's directory beside it, and everything that has to stay as it is. */
 export interface World {
@@ -65,7 +65,7 @@ export const SUITE = [
 
 const place = join(temporaryDirectory('karpathy-bad-'), 'world');
 const templates = temporaryDirectory('karpathy-bad-templates-');
-const made = new Set<WorldName>();
+const made = new Map<WorldName, Tree>();
 const leaving: (() => void | Promise<void>)[] = [];
 
 /** The states a command can meet; `blank` was never set up. */
@@ -119,13 +119,14 @@ function worldHere(): World {
 export async function lay(name: WorldName): Promise<World> {
   await end();
   const world = worldHere();
-  if (!made.has(name)) {
+  const wanted = made.get(name);
+  if (wanted === undefined) {
     rmSync(place, { recursive: true, force: true });
     await make(name, world);
     cpSync(place, join(templates, name), { recursive: true });
-    made.add(name);
+    made.set(name, withoutInodes(treeOf(place)));
   } else {
-    mend(place, join(templates, name));
+    mend(place, join(templates, name), wanted);
   }
   return world;
 }
