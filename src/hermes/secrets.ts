@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { isSecret, SHORTEST_SECRET } from '../domain/secrets.js';
@@ -127,7 +127,8 @@ export function dotEnv(text: string): [string, string][] {
 
 function read(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    // A named pipe would wait for its writer, a device has no end.
+    return statSync(path).isFile() ? readFileSync(path, 'utf8') : '';
   } catch {
     return '';
   }
