@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { duration, percent, points, probability, shorten, usd } from './figures.js';
+import { count, duration, percent, plural, points, probability, shorten, usd } from './figures.js';
 import { wrap } from './look.js';
 
 test.each([
@@ -7,6 +7,13 @@ test.each([
   [usd(0), '$0'],
   [usd(0.00123), '$0.0012'],
   [usd(2), '$2.00'],
+  [count(0), '0'],
+  [count(999), '999'],
+  [count(1000), '1,000'],
+  [count(-1_234_567), '-1,234,567'],
+  [count(1234.5), '1,234.5'],
+  [plural(1, 'trial'), '1 trial'],
+  [plural(20_000, 'trial'), '20,000 trials'],
   [percent(null), 'unknown'],
   [points(0.123), '+12 points'],
   [points(-0.5), '-50 points'],
