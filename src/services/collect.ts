@@ -146,14 +146,10 @@ function snapshot(ctx: Context, { profile, window, log, changed }: SnapshotInput
   const key = keyOf({ profile, window });
   return immediate(ctx.db, () => {
     const earlier = findSnapshot(ctx.db, key);
-    const row = {
-      ...key,
-      profile: profile.name,
-      windowEndedAt: window.endedAt,
-      ...offsets(earlier, log),
-      capturedAt: ctx.clock.now(),
-      ...figuresOf(ctx, profile, window),
-    };
+    const known = { ...key, profile: profile.name, windowEndedAt: window.endedAt, ...offsets(earlier, log) };
+    // Today without a mark: every session is as it was when its row was summed up.
+    if (changed?.revision === 0 && earlier !== null && sameBut(earlier, { ...earlier, ...known })) return earlier;
+    const row = { ...known, capturedAt: ctx.clock.now(), ...figuresOf(ctx, profile, window) };
     if (changed !== undefined) dayIsSummed(ctx.db, { ...changed, profileId: profile.id });
     if (earlier !== null && sameBut(earlier, row)) return earlier;
     saveSnapshot(ctx.db, row);
