@@ -58,6 +58,9 @@ class Build:
     def _env(self):
         env = {name: value for name, value in os.environ.items() if not _DISTURBING.match(name)}
         env["PATH"] = os.pathsep.join([os.path.dirname(self._node.path), env.get("PATH", os.defpath)])
+        headers = _headers_of(self._node)
+        if headers is not None and not any(value for name, value in env.items() if name.lower() == "npm_config_nodedir"):
+            env["npm_config_nodedir"] = headers
         return env
 
     def _failure(self, command):
@@ -68,11 +71,29 @@ class Build:
         return ShimError("io", f"npm {command} failed{cause}. Its last lines:\n{tail}", f"{hint} Full log: {self._log_path}")
 
 
+def _headers_of(node):
+    """The prefix of a Node that brings its own headers: compiling then downloads nothing. None = they are not there."""
+    prefix = os.path.dirname(os.path.dirname(os.path.realpath(node.path)))
+    try:
+        with open(os.path.join(prefix, "include", "node", "node_version.h"), encoding="utf-8") as file:
+            numbers = dict(re.findall(r"^#define NODE_(MAJOR|MINOR|PATCH)_VERSION (\d+)$", file.read(), re.MULTILINE))
+    except (OSError, ValueError):
+        return None
+    version = ".".join(numbers.get(part, "?") for part in ("MAJOR", "MINOR", "PATCH"))
+    return prefix if version == node.version else None
+
+
 def _cause(text):
     if "ENOSPC" in text:
         return ": the disk is full", "Free some space and run `hermes karpathy setup` again."
     if re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH", text) and "gyp" not in text:
         return ": the npm registry can't be reached", "Check network, proxy and `npm config get registry`, then repeat."
+    if "gyp ERR!" in text and re.search(r"network connectivity|-headers\.tar", text):
+        return (
+            ": neither a ready-made SQLite module (github.com) nor Node's headers (nodejs.org) can be downloaded",
+            "Check network and proxy. Or use a Node that brings its headers (include/node below its prefix, as the "
+            "archives of nodejs.org do), or name the prefix that has them: npm config set nodedir PREFIX.",
+        )
     if "gyp ERR!" in text or "node-gyp" in text:
         return (
             ": the SQLite module could not be compiled",

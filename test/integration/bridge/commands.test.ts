@@ -286,6 +286,11 @@ describe("the shim's commands", () => {
 
     it.each([
       ['gyp ERR! not found: make', 'the SQLite module could not be compiled', 'A C++ compiler, make and Python'],
+      [
+        'gyp ERR! stack is related to network connectivity',
+        "nor Node's headers (nodejs.org) can be downloaded",
+        'npm config set nodedir PREFIX',
+      ],
       ['npm error ENOSPC: no space left on device', 'the disk is full', 'Free some space'],
       ['npm error getaddrinfo EAI_AGAIN registry', "the npm registry can't be reached", 'Check network, proxy'],
     ])('names the cause of %j and the log', async (line, cause, hint) => {
@@ -319,6 +324,28 @@ describe("the shim's commands", () => {
       const passed = readFileSync(seen, 'utf8');
       expect(passed).not.toMatch(/^(NODE_ENV|npm_config_omit|npm_lifecycle_event)=/m);
       expect(passed).toContain('npm_config_registry=http://127.0.0.1:9/');
+    });
+
+    it('lets npm compile with the headers beside Node, when they are of that Node', async () => {
+      const node = join(shim.root, 'bin', 'node');
+      mkdirSync(dirname(node), { recursive: true });
+      writeFileSync(node, `#!/bin/sh\nexec ${process.execPath} "$@"\n`);
+      chmodSync(node, 0o755);
+      writeFileSync(join(shim.root, 'bin', 'npm'), `#!/bin/sh\nenv > ${join(shim.root, 'seen')}; exit 1\n`);
+      chmodSync(join(shim.root, 'bin', 'npm'), 0o755);
+      const headers = join(shim.root, 'include', 'node', 'node_version.h');
+      mkdirSync(dirname(headers), { recursive: true });
+      const [major, minor, patch] = process.versions.node.split('.');
+      const withPatch = (number: string | undefined) =>
+        `#define NODE_MAJOR_VERSION ${major}\n#define NODE_MINOR_VERSION ${minor}\n#define NODE_PATCH_VERSION ${number}\n`;
+      const nodedir = async () => {
+        await cli(['setup'], { KARPATHY_NODE: node, npm_config_nodedir: '' });
+        return /^npm_config_nodedir=(.*)$/m.exec(readFileSync(join(shim.root, 'seen'), 'utf8'))?.[1];
+      };
+      writeFileSync(headers, withPatch(patch));
+      expect(await nodedir()).toBe(shim.root);
+      writeFileSync(headers, withPatch('999'));
+      expect(await nodedir()).toBe('');
     });
 
     it('refuses a second one at the same time', async () => {
