@@ -57,7 +57,7 @@ export function decideTally(
   const facts = { alpha: plan.alpha, look, effect, interval, groups: tally.groups, epochs: at.epochs, coverage };
   const needed = fewestGroups(plan.alpha * Math.max(...plan.looks.map((l) => l.share)));
   if (tally.groups < needed) {
-    const few = `${tally.groups} holdout groups can't give evidence at alpha ${showP(plan.alpha)}: at least ${needed} are needed`;
+    const few = `${tally.groups} holdout ${tally.groups === 1 ? 'group' : 'groups'} can't give evidence at alpha ${showP(plan.alpha)}: at least ${needed} are needed`;
     return verdictOf('undecided', facts, few);
   }
   const p = signFlipP(groupDifferences(tally));
