@@ -16,6 +16,9 @@ WHILE_STALE = frozenset(
     "status show diff history snapshot revert finish resolve pause jobs tick work uninstall".split()
 )
 
+# Done in Python: they make, or link to, what a worker runs on.
+WITHOUT_WORKER = ("setup", "install")
+
 HELP_BEFORE_SETUP = """usage: hermes karpathy COMMAND …
 
 Improves this profile's SOUL.md one proven sentence at a time. Not set up yet; all commands follow after that.
@@ -55,7 +58,7 @@ def _run(ctx, plugin_dir, argv):
     if not places.SUPPORTED:
         raise ShimError("not_set_up", "karpathy-self-improve runs on Linux, macOS and WSL2, not on native Windows.")
     command = first_word(argv)
-    if command in ("setup", "install"):
+    if command in WITHOUT_WORKER:
         at = argv.index(command)
         rest = argv[:at] + argv[at + 1 :]
         if command == "setup":

@@ -43,8 +43,8 @@ def take(argv):
 
 
 def _is_for_a_worker(argv):
-    from .cli import first_word
+    from .cli import WITHOUT_WORKER, first_word
 
     if os.environ.get("KARPATHY_BACKGROUND") == "1":
         return False
-    return first_word(argv) not in ("setup", "install")
+    return first_word(argv) not in WITHOUT_WORKER

@@ -162,9 +162,14 @@ export function toKarpathyError(error: unknown): KarpathyError {
   return new KarpathyError('internal', `Unexpected failure: ${message}`, { cause: error });
 }
 
+/** The code of a system or SQLite fault, as `ENOENT` or `SQLITE_BUSY`; empty for an error without one. */
+export function faultCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
 /** Faults of disk and database that can meet any statement: not a bug, and a person can mend them. */
 function diskFault(error: unknown): { code: ErrorCode; what: string; hint: string } | null {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = faultCode(error);
   const lost = code === 'SQLITE_ERROR' && error instanceof Error && /^no such (table|column)/.test(error.message);
   if (lost || /^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
     return {
@@ -202,8 +207,7 @@ const NOT_WRITTEN: Readonly<Record<string, string>> = {
 
 /** What a fault of the system says about the directory that was to be written, in words; null for any other fault. */
 export function whyNotWritten(error: unknown): string | null {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return NOT_WRITTEN[code] ?? null;
+  return NOT_WRITTEN[faultCode(error)] ?? null;
 }
 
 const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
@@ -221,8 +225,7 @@ const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
 
 /** Why a call on a file failed, as it follows the name of the file. */
 export function fileFault(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return SYSTEM_FAULTS[code] ?? `cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+  return SYSTEM_FAULTS[faultCode(error)] ?? `cannot be used: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 /** The JSON form of an error: `{code, message, hint?, problems?}`. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fileFault, KarpathyError } from '../errors.js';
+import { faultCode, fileFault, KarpathyError } from '../errors.js';
 import { decodeText, LONGEST_TEXT_BYTES, readTextFile, tooLarge, type TextFile } from '../hermes/textFile.js';
 import type { CliIo } from './io.js';
 
@@ -41,7 +41,7 @@ export function writeOutput(io: CliIo, name: string, content: Uint8Array | strin
     writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
     return path;
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const missing = faultCode(error) === 'ENOENT';
     const problem = missing ? 'lies in a directory that does not exist' : fileFault(error);
     throw new KarpathyError('bad_usage', `The file ${name} can't be written: it ${problem}.`, {
       hint: NAME_A_NEW_FILE,

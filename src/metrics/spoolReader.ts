@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { faultCode } from '../errors.js';
 import { spoolEventSchema, type SpoolEvent } from '../schemas.js';
 
 const NEWLINE = 0x0a;
@@ -60,7 +61,7 @@ export function statSpoolFile(spoolDir: string, name: string): SpoolFile | null 
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return faultCode(error) === 'ENOENT';
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { KarpathyError, whyNotWritten } from '../errors.js';
+import { faultCode, KarpathyError, whyNotWritten } from '../errors.js';
 import { anchorDirectory, type AnchoredDirectory } from './anchoredDirectory.js';
 import { holdFile, type HeldFile } from './heldFile.js';
 
@@ -190,7 +190,7 @@ function syncDirectory(directory: string): void {
     fsyncSync(fd);
   } catch (error) {
     // Some network file systems refuse to sync a directory; they sync it themselves.
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = faultCode(error);
     if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error;
   } finally {
     closeSync(fd);

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
-import { fileFault, KarpathyError } from '../errors.js';
+import { faultCode, fileFault, KarpathyError } from '../errors.js';
 import { ABSENT, sha256 } from './digest.js';
 
 /** Above this the host cuts the middle out of an instruction file (its default limit, in characters). */
@@ -101,7 +101,7 @@ function realpathOr(path: string, otherwise: () => never): string {
   try {
     return realpathSync(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = faultCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return otherwise();
     return refuse(path, fileFault(error));
   }
@@ -198,7 +198,7 @@ export function hashAt(path: string): string | null {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     return sha256(readFileSync(fd));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = faultCode(error);
     return code === 'ENOENT' || code === 'ENOTDIR' ? ABSENT : null;
   } finally {
     if (fd !== undefined) closeSync(fd);

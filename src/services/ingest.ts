@@ -1,4 +1,5 @@
 import { realpathSync, unlinkSync } from 'node:fs';
+import { faultCode } from '../errors.js';
 import { listSpool, readSpool, statSpoolFile, type SpoolChunk, type SpoolFile } from '../metrics/spoolReader.js';
 import { nextTag } from '../metrics/tagging.js';
 import type { SpoolEvent, SpoolHookEvent } from '../schemas.js';
@@ -118,7 +119,7 @@ function readChunk(ctx: IngestContext, file: SpoolFile, from: number): SpoolChun
   try {
     return readSpool(file.path, from, { takeTorn: isOld(ctx, file) });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (faultCode(error) === 'ENOENT') return null;
     throw error;
   }
 }

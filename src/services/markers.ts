@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { KarpathyError } from '../errors.js';
+import { faultCode, KarpathyError } from '../errors.js';
 import { markerKey } from '../hermes/paths.js';
 import { immediate } from '../store/database.js';
 import { profileActivity } from '../store/profileActivity.js';
@@ -67,7 +67,7 @@ function filesIn(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (faultCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

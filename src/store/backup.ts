@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileFault, KarpathyError, whyNotWritten } from '../errors.js';
+import { faultCode, fileFault, KarpathyError, whyNotWritten } from '../errors.js';
 import { databaseHealth } from './health.js';
 import { userVersion, type Db } from './transaction.js';
 
@@ -44,7 +44,7 @@ function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    const there = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const there = faultCode(error) === 'EEXIST';
     throw new KarpathyError('io', `${path} cannot be made: it ${there ? 'is no directory' : fileFault(error)}.`, {
       cause: error,
       hint: 'Name a file in a directory that is there, or that can be made.',
@@ -63,7 +63,7 @@ function syncPath(path: string): void {
 
 function copyError(path: string, error: unknown): KarpathyError {
   if (error instanceof KarpathyError) return error;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = faultCode(error);
   if (code === 'EEXIST') {
     return new KarpathyError('bad_usage', `${path} exists already; it was not touched.`, {
       hint: 'Name a file that does not exist yet.',

@@ -1,7 +1,7 @@
 import type { EditMetadata } from '../domain/edit.js';
 import type { Actor, EditOperation, ExperimentState, VerdictKind } from '../domain/experiment.js';
 import { eventsFrom } from '../domain/lifecycle.js';
-import { KarpathyError } from '../errors.js';
+import { faultCode, KarpathyError } from '../errors.js';
 import { immediate, type Db } from './database.js';
 import { columnValue, experimentRow, snakeCase, type ExperimentRow } from './experimentRow.js';
 
@@ -72,7 +72,7 @@ export function createExperiment(db: Db, input: NewExperiment): number {
 }
 
 function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE';
+  return faultCode(error) === 'SQLITE_CONSTRAINT_UNIQUE';
 }
 
 const WAYS_OUT: Readonly<Partial<Record<ExperimentState, (id: number) => string>>> = {

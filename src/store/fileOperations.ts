@@ -1,5 +1,5 @@
 import type { Actor, ExperimentState } from '../domain/experiment.js';
-import { KarpathyError } from '../errors.js';
+import { faultCode, KarpathyError } from '../errors.js';
 import type { Db } from './database.js';
 import type { TransitionColumns } from './transitions.js';
 
@@ -95,7 +95,7 @@ export function insertFileOperation(db: Db, operation: NewFileOperation): FileOp
       });
     return getFileOperation(db, Number(lastInsertRowid));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE') {
+    if (faultCode(error) === 'SQLITE_CONSTRAINT_UNIQUE') {
       throw new KarpathyError('busy', `Another operation on ${operation.path} is open.`, {
         cause: error,
         hint: 'Run the command again: the open operation is finished or cancelled first.',

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { faultCode } from '../errors.js';
 import type { Db } from './database.js';
 
 /** A process of the host that loaded the plugin, as it said itself. */
@@ -46,7 +47,7 @@ function isHost({ pid }: HostProcess): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
+    if (faultCode(error) !== 'EPERM') return false;
   }
   try {
     return /hermes/i.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));

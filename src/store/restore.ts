@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { DB_WAIT_MS, KarpathyError } from '../errors.js';
+import { DB_WAIT_MS, faultCode, KarpathyError } from '../errors.js';
 import { copyDatabase, requireIntact } from './backup.js';
 import { refuseForeign } from './database.js';
 import { refuseDuringJob } from './migrate.js';
@@ -114,7 +114,7 @@ function openIntact(path: string): Db | null {
     const found = db.prepare('PRAGMA quick_check(1)').pluck().get();
     if (found === 'ok') return db;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = faultCode(error);
     if (!/^SQLITE_(NOTADB|CORRUPT)/.test(code)) {
       db.close();
       throw error;

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
-import { DB_WAIT_MS, KarpathyError } from '../errors.js';
+import { DB_WAIT_MS, faultCode, KarpathyError } from '../errors.js';
 import { MIGRATIONS } from './migrations.js';
 
 export type Db = Database.Database;
@@ -71,7 +71,7 @@ function waitOf(db: Db): number {
  */
 export function openError(path: string, error: unknown, waitedMs = DB_WAIT_MS): KarpathyError {
   if (error instanceof KarpathyError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = faultCode(error);
   const message = error instanceof Error ? error.message : String(error);
   if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
     return new KarpathyError('db_corrupt', `The controller DB ${path} is damaged: ${message}.`, {
